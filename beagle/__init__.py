@@ -1,0 +1,1 @@
+"""Beagle schedules machine-learning experiments. Inside an experiment: `beagle.report(...)`, `beagle.parameters()`."""

@@ -1,0 +1,134 @@
+"""What the store keeps besides experiments. Every record has an `id` and a `version` that counts its changes.
+
+Each kind is written by one module: `Place` by `places`, `Project` by `projects`, `System` by `system`, `Summary` and
+`Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from beagle.experiment import State
+from beagle.project import Definition
+from beagle.template import Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """The one system of a store. `limit` is `experimentsLimit`."""
+
+    id: str = "system"
+    version: int = 0
+    running: bool = False
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Room for one running experiment. `of` is the version of the system record that opened or closed it."""
+
+    id: str
+    version: int = 0
+    number: int
+    open: bool
+    of: int
+    experiment: str = ""
+    attempt: int = 0
+    taken_at: float | None = None
+
+
+class ProjectState(StrEnum):
+    """`running` may start experiments; `stopping` starts none and ends when what runs has ended."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A definition and how far its search is. `sent` experiments of `planned` (None: open end) have been queued.
+
+    `digest` identifies definition and template together; `forgiven` is how many failures the user has seen and resumed.
+    """
+
+    id: str
+    version: int = 0
+    name: str
+    state: ProjectState = ProjectState.RUNNING
+    reason: str = ""
+    definition: Definition
+    template: Template
+    digest: str
+    source: str = ""
+    created_at: float
+    ended_at: float | None = None
+    sent: int = 0
+    planned: int | None = None
+    forgiven: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The metrics of an experiment's current attempt in short; `id` is the experiment's.
+
+    `objective` is None until reported. `last`, `lowest`, `highest` are by name. `refused` counts values that were no
+    metric, `refusal` is the sentence about the last one.
+    """
+
+    id: str
+    version: int = 0
+    project: str
+    attempt: int
+    objective: float | None = None
+    last: dict[str, float] = field(default_factory=dict)
+    lowest: dict[str, float] = field(default_factory=dict)
+    highest: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+    refused: int = 0
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a heuristic learnt from one ended experiment, in the order in which it learnt."""
+
+    id: str
+    version: int = 0
+    project: str
+    ordinal: int
+    experiment: str
+    number: int
+    attempt: int
+    state: State
+    objective: float | None
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A command whose effect is stored, with the answer that a repeat gets too (JSON)."""
+
+    id: str
+    version: int = 0
+    answer: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One report. Unique per (experiment, attempt, source, sequence); for files the sequence is the byte offset.
+
+    `time` is seconds since the epoch at which Beagle read it.
+    """
+
+    experiment: str
+    attempt: int
+    source: str
+    sequence: int
+    time: float
+    values: dict[str, float]
+    step: int | None = None
