@@ -1,0 +1,133 @@
+"""Which message goes where: exchanges, routing keys and queues, as one table. A test holds it against the actors."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from beagle.messages import (
+    AdvanceSearch,
+    AnyMessage,
+    ExperimentChanged,
+    ExplainExperiment,
+    FillPlaces,
+    LaunchExperiment,
+    ListBest,
+    ListExperiments,
+    ListMetrics,
+    Message,
+    MetricsReported,
+    PauseSystem,
+    ProjectChanged,
+    ReadLog,
+    ReadSiteLog,
+    RetryExperiment,
+    SetLimit,
+    ShowExperiment,
+    ShowProject,
+    ShowSystem,
+    StartSystem,
+    StopExperiment,
+    StopWorkload,
+    Streamed,
+    SubmitProject,
+    WorkloadEnded,
+    WorkloadLaunched,
+)
+
+COMMANDS, EVENTS, METRICS, DEAD = "beagle.commands", "beagle.events", "beagle.metrics", "beagle.dead"
+SHARDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`key` is filled from the message's fields; `mandatory`: a message that no queue takes is an error."""
+
+    exchange: str
+    key: str
+    mandatory: bool = True
+
+
+_STREAM = Route(METRICS, "metric.{shard}.{experiment}-{attempt}")
+
+ROUTES: dict[type[Message], Route] = {
+    SubmitProject: Route(COMMANDS, "gateway.submit_project"),
+    ShowSystem: Route(COMMANDS, "gateway.show_system"),
+    StartSystem: Route(COMMANDS, "gateway.start_system"),
+    PauseSystem: Route(COMMANDS, "gateway.pause_system"),
+    SetLimit: Route(COMMANDS, "gateway.set_limit"),
+    ShowProject: Route(COMMANDS, "gateway.show_project"),
+    ListExperiments: Route(COMMANDS, "gateway.list_experiments"),
+    ShowExperiment: Route(COMMANDS, "gateway.show_experiment"),
+    ExplainExperiment: Route(COMMANDS, "gateway.explain_experiment"),
+    ListMetrics: Route(COMMANDS, "gateway.list_metrics"),
+    ListBest: Route(COMMANDS, "gateway.list_best"),
+    ReadLog: Route(COMMANDS, "gateway.read_log"),
+    StopExperiment: Route(COMMANDS, "gateway.stop_experiment"),
+    RetryExperiment: Route(COMMANDS, "gateway.retry_experiment"),
+    FillPlaces: Route(COMMANDS, "queue_manager.fill_places"),
+    AdvanceSearch: Route(COMMANDS, "heuristic.advance_search"),
+    LaunchExperiment: Route(COMMANDS, "launcher.launch_experiment"),
+    StopWorkload: Route(COMMANDS, "launcher.{site}.stop_workload"),
+    ReadSiteLog: Route(COMMANDS, "launcher.{site}.read_site_log"),
+    WorkloadLaunched: _STREAM,
+    MetricsReported: _STREAM,
+    WorkloadEnded: _STREAM,
+    ExperimentChanged: Route(EVENTS, "experiment.{state}.{project}", mandatory=False),
+    ProjectChanged: Route(EVENTS, "project.{event}.{project}", mandatory=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A queue takes from one exchange what fits one of the patterns."""
+
+    exchange: str
+    patterns: tuple[str, ...]
+
+
+# What ended, by the words of the states: `queue` and `pool` are of no interest to a search.
+_ENDINGS = tuple(
+    f"experiment.{state}.*" for state in ("completed", "timeout", "accuracy_limit_reached", "stopped", "failed")
+)
+
+
+def bindings(site: str) -> dict[str, Binding]:
+    """Every queue of a deployment whose launchers serve `site`."""
+    return {
+        "gateway": Binding(COMMANDS, ("gateway.*",)),
+        "queue_manager": Binding(COMMANDS, ("queue_manager.*",)),
+        "heuristic": Binding(COMMANDS, ("heuristic.*",)),
+        "launcher": Binding(COMMANDS, ("launcher.launch_experiment",)),
+        f"launcher.{site}": Binding(COMMANDS, (f"launcher.{site}.*",)),
+        "events.heuristic": Binding(EVENTS, _ENDINGS),
+        "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*")),
+    } | {f"metrics.{shard}": Binding(METRICS, (f"metric.{shard}.*",)) for shard in range(SHARDS)}
+
+
+def address(message: AnyMessage) -> tuple[Route, str]:
+    """The route and the routing key of a message."""
+    route = ROUTES[type(message)]
+    if isinstance(message, Streamed):
+        return route, f"metric.{shard(message.experiment)}.{message.experiment}-{message.attempt}"
+    if "{" not in route.key:
+        return route, route.key
+    return route, route.key.format_map(dict(message))
+
+
+def shard(experiment: str) -> int:
+    """Fixed for an experiment as long as `SHARDS` is: any process computes the same."""
+    return zlib.crc32(experiment.encode()) % SHARDS
+
+
+def fits(pattern: str, key: str) -> bool:
+    """Topic matching as RabbitMQ does it: `*` is one word, `#` any number of words, none included."""
+    return _fits(pattern.split("."), key.split("."))
+
+
+def _fits(pattern: list[str], words: list[str]) -> bool:
+    if not pattern:
+        return not words
+    if pattern[0] == "#":
+        return any(_fits(pattern[1:], words[skipped:]) for skipped in range(len(words) + 1))
+    return bool(words) and pattern[0] in ("*", words[0]) and _fits(pattern[1:], words[1:])
