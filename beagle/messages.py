@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from beagle.errors import InvalidInput
-from beagle.experiment import Value
 
 Answer = dict[str, Any]
 
@@ -207,7 +206,7 @@ class Streamed(Message):
 
 
 class WorkloadLaunched(Streamed):
-    """It runs since `at`, and all that it wrote before an adoption has been published."""
+    """It runs since `at`; all that it wrote before an adoption has been published."""
 
     type: Literal["WorkloadLaunched"] = "WorkloadLaunched"
     site: str
@@ -235,7 +234,7 @@ class MetricsReported(Streamed):
 
 
 class WorkloadEnded(Streamed):
-    """Nothing of it runs any more; always the last of its stream. Fields as in `ports.Ended`; `lost`: nobody saw how."""
+    """Nothing of it runs any more; the last of its stream. Fields as in `ports.Ended`; `lost`: nobody saw how."""
 
     type: Literal["WorkloadEnded"] = "WorkloadEnded"
     status: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from beagle.messages import AnyMessage, Answer
+from beagle.messages import Answer, AnyMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ class Bus(Protocol):
         """Publish and wait for the answer; `Unavailable` after `timeout` seconds without one."""
 
     def consume(self, queue: str, deliver: Callable[[Delivery], None], *, prefetch: int) -> Consumer:
-        """Hand over at most `prefetch` unacknowledged messages. `deliver` must return quickly; it may run in any thread."""
+        """Hand over at most `prefetch` unacknowledged messages. `deliver` returns quickly; any thread may run it."""
 
     def close(self) -> None: ...
