@@ -1,0 +1,177 @@
+"""The store of one process: an SQLite file with a table for each kind of record, built from `INDEXES`.
+
+A row is the id, the version, the fields that indexes name, and the whole record as JSON.
+"""
+
+from __future__ import annotations
+
+import operator
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from itertools import compress
+from pathlib import Path
+
+from beagle.errors import InvalidInput
+from beagle.experiment import Experiment, State, Value
+from beagle.ports import INDEXES, Cursor, Page, R, Record
+from beagle.records import Metric
+from beagle.stores import sqlite_statements as sql
+from beagle.stores.codec import Codec, read_cursor, reader, write_cursor
+from beagle.stores.sqlite_file import SqliteFile
+
+VERSION = 1
+Statement = tuple[str, tuple[Value | None, ...]]
+
+
+class SqliteStore:
+    """`Store` in the file at `path`, which it owns: no other process can open it meanwhile.
+
+    Raises `InvalidInput` for a file that is no database or of another version, `Unavailable` for one that is held.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._codec = Codec()
+        self._statements = {kind: sql.Statements(kind) for kind in INDEXES}
+        self._file = SqliteFile(path, sql.schema(), VERSION)
+
+    def add(self, records: Sequence[Record]) -> list[bool]:
+        """As the port says. All of one call are stored in one transaction, or none."""
+        rows = [self._insertion(record) for record in records]
+        if not rows:
+            return []
+        return self._file.write(partial(_each, rows))
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """None when no record has this id."""
+        text = self._statements[kind].get
+        rows = self._file.read(text, (id,))
+        return self._codec.decode(kind, rows[0][0]) if rows else None
+
+    def replace(self, before: R, after: R) -> bool:
+        """As the port says."""
+        if (type(before), before.id, before.version + 1) != (type(after), after.id, after.version):
+            raise ValueError(f"{after.id} version {after.version} does not follow {before.id} version {before.version}")
+        return self._file.write(partial(_first, self._updates(before, after)))
+
+    def page(
+        self,
+        kind: type[R],
+        index: str,
+        equal: Sequence[Value] = (),
+        *,
+        after: Cursor | None = None,
+        limit: int = 100,
+        descending: bool = False,
+    ) -> Page[R]:
+        """As the port says. Raises `InvalidInput` for a cursor of another list and for a limit below 1."""
+        order = INDEXES[kind][index].order
+        scope = (kind.__name__, index, *equal, descending)
+        text = self._statements[kind].page(index, descending=descending, resumed=after is not None)
+        start: list[Value] = [] if after is None else read_cursor(scope, after, len(order))
+        rows = self._file.read(text, [*equal, *start, _limit(limit) + 1])
+        records = [self._codec.decode(kind, body) for (body,) in rows[:limit]]
+        if len(rows) <= limit:
+            return Page(records, None)
+        return Page(records, write_cursor(scope, reader(order)(records[-1])))
+
+    def rank_of(self, record: R, index: str, *, most: int) -> int:
+        """As the port says; 0 for one that is not in the index because its `where` field is None."""
+        statements = self._statements[type(record)]
+        rows = self._file.read(statements.rank(index), (*statements.place(index, record), most))
+        return int(rows[0][0])
+
+    def counts(self, project: str | None = None) -> dict[State, int]:
+        """As the port says; kept by triggers, so exact. Of all projects it is the sum over the projects."""
+        text, values = (sql.COUNTS_OF_ALL, ()) if project is None else (sql.COUNTS_OF_ONE, (project,))
+        found = dict(self._file.read(text, values))
+        return {state: found.get(state.value, 0) for state in State}
+
+    def remove(self, kind: type[R], ids: Sequence[str]) -> None:
+        """Those that are not there are left out. An experiment takes its metrics along."""
+        texts = (self._statements[kind].remove, *(sql.REMOVE_METRICS if kind is Experiment else ()))
+        self._file.write(partial(_each, [(text, (key,)) for key in ids for text in texts]))
+
+    def append(self, metrics: Sequence[Metric]) -> list[bool]:
+        """As the port says. All of one call are stored in one transaction, or none."""
+        rows = [
+            ((m.experiment, m.attempt), (m.source, m.sequence, m.time, m.step, self._codec.encode_values(m.values)))
+            for m in metrics
+        ]
+
+        def work(file: sqlite3.Connection) -> list[bool]:
+            numbers: dict[tuple[str, int], int] = {}
+            stored = []
+            for series, row in rows:
+                if series not in numbers:
+                    numbers[series] = _series(file, series)
+                number = numbers[series]
+                stored.append(file.execute(sql.ADD_METRIC, (number, number, *row)).rowcount == 1)
+            return stored
+
+        return self._file.write(work) if rows else []
+
+    def metrics(self, experiment: str, attempt: int, *, after: Cursor | None = None, limit: int = 1000) -> Page[Metric]:
+        """As the port says. Raises `InvalidInput` for a cursor of another list and for a limit below 1."""
+        scope = ("Metric", experiment, attempt)
+        (start,) = (0,) if after is None else read_cursor(scope, after, 1)
+        values = (experiment, attempt, start, _limit(limit) + 1)
+        rows = self._file.read(sql.METRICS, values)
+        records = [
+            Metric(
+                experiment=experiment,
+                attempt=attempt,
+                source=source,
+                sequence=sequence,
+                time=time,
+                values=self._codec.decode_values(body),
+                step=step,
+            )
+            for _, source, sequence, time, step, body in rows[:limit]
+        ]
+        return Page(records, write_cursor(scope, [rows[limit - 1][0]]) if len(rows) > limit else None)
+
+    def close(self) -> None:
+        """Later calls raise `Unavailable`. Closing again does nothing."""
+        self._file.close()
+
+    def _updates(self, before: Record, after: Record) -> list[Statement]:
+        statements = self._statements[type(after)]
+        old, new = statements.read(before), statements.read(after)
+        changed = tuple(map(operator.ne, old, new))
+        moved, kept = compress(new, changed), compress(new, map(operator.not_, changed))
+        head = (after.version, self._codec.encode(after))
+        key = (after.id, before.version)
+        # Writing the changed columns only spares the other indexes: 19 µs instead of 51. It compares the unchanged ones
+        # too, for `before` may be a poor copy of what is stored; then all are written.
+        return [
+            (statements.update(changed), (*head, *moved, *key, *kept)),
+            (statements.update((True,) * len(new)), (*head, *new, *key)),
+        ]
+
+    def _insertion(self, record: Record) -> Statement:
+        statements = self._statements[type(record)]
+        return statements.insert, (record.id, record.version, self._codec.encode(record), *statements.read(record))
+
+
+def _each(statements: Sequence[Statement], file: sqlite3.Connection) -> list[bool]:
+    # For each, whether it changed a row.
+    return [file.execute(text, values).rowcount == 1 for text, values in statements]
+
+
+def _first(statements: Sequence[Statement], file: sqlite3.Connection) -> bool:
+    # Until one has changed a row.
+    return any(file.execute(text, values).rowcount == 1 for text, values in statements)
+
+
+def _series(file: sqlite3.Connection, series: tuple[str, int]) -> int:
+    found = file.execute(sql.SERIES, series).fetchone()
+    if found is not None:
+        return int(found[0])
+    return int(file.execute(sql.ADD_SERIES, series).lastrowid or 0)
+
+
+def _limit(asked: int) -> int:
+    if asked < 1:
+        raise InvalidInput([f"limit is {asked}; it must be at least 1"])
+    return asked
