@@ -1,0 +1,147 @@
+"""Where the process orchestrator keeps what. What is known of a workload is in its files.
+
+running/<workload>                      made before its start, removed when it is cleaned
+experiments/<id>/checkpoint/            kept over all attempts
+experiments/<id>/<attempt>/shim.json    who runs it: made once, by whoever is the first
+                           exit.json    how it ended
+                           stop         it never starts again
+                           <service>.out, <service>.err, *.report, output/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from beagle.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who runs an attempt: a process by its id, when it began (clock ticks), and the boot of the machine."""
+
+    pid: int = 0
+    began: int = 0
+    boot: str = ""
+    started_at: float = 0.0
+    grace: float = 0.0
+    services: tuple[str, ...] = ()
+    main: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How it ended; `service` is the one whose status counted."""
+
+    status: int | None = None
+    service: str = ""
+    ended_at: float
+    error: str = ""
+    lost: bool = False
+    out_of_memory: bool = False
+    never: bool = False
+
+
+class Attempt:
+    """The files of one workload. Every method reads or writes them anew."""
+
+    __slots__ = ("checkpoint", "name", "path", "url")
+
+    def __init__(self, name: str, path: str, checkpoint: str) -> None:
+        self.name = name
+        self.path = path
+        self.checkpoint = checkpoint
+        self.url = f"file://{path}"
+
+    def claim(self) -> Claim | None:
+        """None when nobody has started it; a claim that a crash of the machine left empty is nobody's process."""
+        try:
+            content = _load(f"{self.path}/shim.json")
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            return Claim()
+        return Claim(**{**content, "services": tuple(content["services"])})
+
+    def ending(self) -> Ending | None:
+        try:
+            return Ending(**_load(f"{self.path}/exit.json"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def record(self, ending: Ending) -> None:
+        """For one that nobody watched to its end. What cannot be written is found out anew the next time."""
+        draft = Path(f"{self.path}.exit")
+        with suppress(OSError):
+            draft.write_text(json.dumps(asdict(ending)))
+            draft.rename(Path(self.path, "exit.json"))
+
+    def has_ended(self) -> bool:
+        return Path(self.path, "exit.json").exists()
+
+    def is_forbidden(self) -> bool:
+        return Path(self.path, "stop").exists()
+
+    def forbid(self) -> None:
+        """From now on a start of it runs nothing."""
+        folder = Path(self.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        Path(folder, "stop").touch()
+
+    def prepare(self) -> None:
+        folder = Path(self.path)
+        with suppress(FileExistsError):
+            folder.parent.mkdir(parents=True)
+        for path in (folder, Path(self.checkpoint), folder / "output"):
+            with suppress(FileExistsError):
+                path.mkdir()
+
+    def followed(self) -> list[str]:
+        """The files whose lines are pushed."""
+        try:
+            names = os.listdir(self.path)  # noqa: PTH208 - names are all that is needed, 10 times as fast
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if is_followed(name))
+
+
+def is_followed(name: str) -> bool:
+    """Not what goes to standard error: a traceback is no report."""
+    return name.endswith((".out", ".report"))
+
+
+class Folders:
+    """All workloads below `root`, which is made when it is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._running = self.root / "running"
+        self._experiments = self.root / "experiments"
+        self._running.mkdir(parents=True, exist_ok=True)
+        self._experiments.mkdir(exist_ok=True)
+
+    def attempt(self, name: str) -> Attempt:
+        """The files of `beagle-<experiment>-<attempt>`. Raises `NotFound` for a name of another shape."""
+        experiment, _, number = name.removeprefix("beagle-").rpartition("-")
+        if not name.startswith("beagle-") or not number.isdigit() or not experiment.strip(".") or "/" in name:
+            raise NotFound(f'there is no workload "{name}": their names are beagle-<experiment>-<attempt>')
+        folder = f"{self._experiments}/{experiment}"
+        return Attempt(name, f"{folder}/{number}", f"{folder}/checkpoint")
+
+    def enter(self, name: str) -> None:
+        os.close(os.open(f"{self._running}/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+
+    def leave(self, name: str) -> None:
+        Path(self._running, name).unlink(missing_ok=True)
+
+    def entered(self) -> list[str]:
+        return sorted(os.listdir(self._running))  # noqa: PTH208 - names are all that is needed
+
+
+def _load(path: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path(path).read_bytes())
+    return content
