@@ -41,13 +41,10 @@ class Document:
 
     def sentence(self, place: Place, what: str) -> str:
         """A mistake as users read it: file, line, field, what is wrong."""
-        named = self._named(place)
-        return f"{self.filename}:{self.line(place)}: {named}: {what}" if named else self._top(what)
+        where = f"{self.filename}:{self.line(place)}"
+        return f"{where}: {self.named(place)}: {what}" if place else f"{where}: {what}"
 
-    def _top(self, what: str) -> str:
-        return f"{self.filename}:{self.line(())}: {what}"
-
-    def _named(self, place: Place) -> str:
+    def named(self, place: Place) -> str:
         """`parameters.LEARNING_RATE.value`: an element of a list goes by its name, else by its number from 1."""
         words: list[str] = []
         data = self.data
@@ -95,7 +92,7 @@ def read(text: str, filename: str) -> Document:
     data = plain.data(node, ())
     if composer.problems or plain.problems:
         raise InvalidInput([*composer.problems, *plain.problems])
-    return Document(filename=filename, data=data, lines={**plain.lines, (): 1}, written=plain.written)
+    return Document(filename=filename, data=data, lines=plain.lines, written=plain.written)
 
 
 class _Plain:

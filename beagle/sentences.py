@@ -28,9 +28,9 @@ def shown(value: object) -> str:
         case None:
             return "empty"
         case dict():
-            return "a mapping"
+            return "a mapping" if value else "an empty mapping"
         case list():
-            return "a list"
+            return "a list" if value else "an empty list"
         case bool():
             return str(value).lower()
     text = repr(value)

@@ -1,0 +1,67 @@
+"""Finds heuristics and orchestrators by name: our own, and those of installed packages by their entry points.
+
+Only what is asked for is imported; a broken plug-in harms nobody who does not use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+
+from beagle.errors import InvalidInput
+from beagle.ports import Heuristic, Orchestrator
+from beagle.sentences import meant
+
+_HEURISTICS = "beagle.heuristics"
+_ORCHESTRATORS = "beagle.orchestrators"
+
+# A plain checkout has no entry points; and no plug-in takes one of these names.
+BUILT_IN = {
+    _HEURISTICS: {
+        "grid": "beagle.heuristics.grid:Grid",
+        "random": "beagle.heuristics.random:Random",
+    },
+    _ORCHESTRATORS: {"process": "beagle.orchestrators.process:ProcessOrchestrator"},
+}
+
+
+def heuristics() -> list[str]:
+    """The names there are; nothing is imported."""
+    return sorted(_found(_HEURISTICS))
+
+
+def orchestrators() -> list[str]:
+    """The names there are; nothing is imported."""
+    return sorted(_found(_ORCHESTRATORS))
+
+
+def is_built_in(heuristic: str) -> bool:
+    return heuristic in BUILT_IN[_HEURISTICS]
+
+
+def heuristic(name: str) -> type[Heuristic]:
+    """Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported."""
+    found: type[Heuristic] = _loaded(_HEURISTICS, "heuristic", name)
+    return found
+
+
+def orchestrator(name: str) -> Callable[..., Orchestrator]:
+    """Its class. Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported."""
+    found: Callable[..., Orchestrator] = _loaded(_ORCHESTRATORS, "orchestrator", name)
+    return found
+
+
+def _found(group: str) -> dict[str, EntryPoint]:
+    ours = {name: EntryPoint(name, value, group) for name, value in BUILT_IN[group].items()}
+    return {point.name: point for point in entry_points(group=group)} | ours
+
+
+def _loaded(group: str, what: str, name: str) -> type:
+    found = _found(group)
+    if name not in found:
+        raise InvalidInput([f"there is no {what} {name!r}; {meant(name, found)}"])
+    try:
+        loaded: type = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise InvalidInput([f"{what} {name!r} ({found[name].value}) cannot be imported: {error}"]) from error
+    return loaded

@@ -1,0 +1,44 @@
+"""Makes one attempt of an experiment out of its project's template: pure, the same again for the same records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+
+from beagle.experiment import Experiment
+from beagle.records import Project
+from beagle.space import as_text
+from beagle.template import Service, Template, Workload, workload_name
+
+
+def prepare(template: Template, project: Project, experiment: Experiment) -> Workload:
+    """Folders for output, checkpoints and reports are the orchestrator's to add."""
+    name = workload_name(experiment.id, experiment.attempt)
+    told = {
+        "BEAGLE_PROJECT": project.name,
+        "BEAGLE_PROJECT_ID": project.id,
+        "BEAGLE_EXPERIMENT": experiment.id,
+        "BEAGLE_NUMBER": str(experiment.number),
+        "BEAGLE_ATTEMPT": str(experiment.attempt),
+        "BEAGLE_SEED": str(seed_of(project.definition.seed, experiment.number)),
+        "BEAGLE_PARAMETERS": json.dumps(experiment.parameters, allow_nan=False),
+        "BEAGLE_WORKLOAD": name,
+    }
+    services = tuple(_filled(service, experiment, told) for service in template.services)
+    return Workload(name=name, experiment=experiment.id, attempt=experiment.attempt, services=services)
+
+
+def seed_of(project_seed: int, number: int) -> int:
+    """The same for every attempt of an experiment; below 2**32, which every library takes."""
+    return int.from_bytes(sha256(f"{project_seed}/{number}".encode()).digest()[:4])
+
+
+def _filled(service: Service, experiment: Experiment, told: dict[str, str]) -> Service:
+    replaced = {name: as_text(value) for name, value in experiment.parameters.items()} | {
+        "NAME": experiment.name,
+        "ROOT_TOPIC": experiment.id,
+        "METRICS_TOPIC": f"{experiment.id}-metrics",
+    }
+    own = {name: replaced.get(name, value) for name, value in service.environment.items()}
+    return replace(service, environment={"PYTHONUNBUFFERED": "1"} | own | told | {"BEAGLE_SERVICE": service.name})
