@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from beagle.errors import NotFound, Refused
 from beagle.experiment import Event, Experiment, State, transition
 from beagle.ports import Store
+
+
+def experiment_id(project: str, number: int) -> str:
+    """24 hexadecimal digits that follow from project and number: to queue one twice changes nothing."""
+    return hashlib.sha256(f"{project}:{number}".encode()).hexdigest()[:24]
 
 
 def create(store: Store, experiments: Sequence[Experiment]) -> int:
@@ -14,17 +21,35 @@ def create(store: Store, experiments: Sequence[Experiment]) -> int:
     return sum(store.add(experiments))
 
 
-def advance(store: Store, experiment: Experiment, event: Event, now: float) -> Experiment:
-    """What the experiment is after `event`. Whoever loses a race reads what won: if the event still fits the same
-    attempt it is tried again, else `Refused` says what the experiment is now."""
+class Step(NamedTuple):
+    """What a written transition started from, and what it led to."""
+
+    before: Experiment
+    after: Experiment
+
+
+def advance(store: Store, experiment: Experiment, event: Event, now: float) -> Step:
+    """Write what the experiment is after `event`.
+
+    Whoever loses a race reads what won: if the event still fits the same attempt it is tried again, else `Refused` says
+    what the experiment is now.
+    """
     attempt, current = experiment.attempt, experiment
     while True:
         after = transition(current, event, now)
         if store.replace(current, after):
-            return after
+            return Step(current, after)
         current = load(store, experiment.id)
         if current.attempt != attempt:
             raise Refused(f"{current.name} is in {current.state}, at attempt {current.attempt} by now")
+
+
+def advance_exactly(store: Store, experiment: Experiment, event: Event, now: float) -> Step:
+    """As `advance`, but only from the very version that was read: any change since then is `Refused`."""
+    after = transition(experiment, event, now)
+    if not store.replace(experiment, after):
+        raise Refused(f"{experiment.name} changed since it was read")
+    return Step(experiment, after)
 
 
 def load(store: Store, experiment: str) -> Experiment:

@@ -78,7 +78,7 @@ class SetLimit(Message):
 
 
 class ShowProject(Message):
-    """Answered with a project (None: the newest), its counts, its best experiment and what runs."""
+    """Answered with a project (an id or a name; None: the newest), its counts, its best experiment and what runs."""
 
     type: Literal["ShowProject"] = "ShowProject"
     project: str | None = None
@@ -90,6 +90,15 @@ class ListExperiments(Message):
     type: Literal["ListExperiments"] = "ListExperiments"
     project: str | None = None
     state: str | None = None
+    after: str | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+class ListEndings(Message):
+    """Answered with a page of the experiments of a project that have ended, the latest first."""
+
+    type: Literal["ListEndings"] = "ListEndings"
+    project: str | None = None
     after: str | None = None
     limit: int = Field(default=100, ge=1, le=1000)
 
@@ -277,6 +286,7 @@ Command = (
     | SetLimit
     | ShowProject
     | ListExperiments
+    | ListEndings
     | ShowExperiment
     | ExplainExperiment
     | ListMetrics

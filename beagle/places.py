@@ -9,20 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from beagle import system
 from beagle.ports import Store
 from beagle.records import Place, System
 
 
-def resize(store: Store, system: System) -> None:
-    """Open the places below the limit and close the others. A place that is closed while held stays held (it drains).
+def set_limit(store: Store, limit: int) -> System:
+    """Let at most `limit` attempts run. Lowering it drains: a place that is closed while held stays held.
 
-    Each place keeps the version of the system record it follows: whoever read an older limit, and slept, writes nothing.
+    The records of both limits' places are there before the limit changes, closed when new: so whoever slept with an
+    older limit in mind finds each of them touched by the newer one, and opens nothing.
     """
-    known = {place.number: place for place in every(store)}
-    missing = [n for n in range(system.limit) if n not in known]
-    store.add([Place(id=f"place-{n}", number=n, open=True, of=system.version) for n in missing])
-    for place in known.values():
-        _follow(store, place, system)
+    prepare(store, max(limit, system.load(store).limit))
+    after = system.set_limit(store, limit)
+    follow(store, after)
+    return after
+
+
+def prepare(store: Store, count: int) -> None:
+    """Make the records of the first `count` places, closed; those that exist stay as they are."""
+    store.add([Place(id=f"place-{n}", number=n, open=False, of=-1) for n in range(count)])
+
+
+def follow(store: Store, current: System) -> None:
+    """Open the places below the limit and close the others, unless they follow this or a newer limit already."""
+    for place in every(store):
+        _follow(store, place, current)
 
 
 def every(store: Store) -> Iterator[Place]:
@@ -56,9 +68,9 @@ def give_back(store: Store, place: Place) -> bool:
     return store.replace(place, replace(place, version=place.version + 1, experiment="", attempt=0, taken_at=None))
 
 
-def _follow(store: Store, place: Place | None, system: System) -> None:
-    while place is not None and place.of < system.version:
-        after = replace(place, version=place.version + 1, of=system.version, open=place.number < system.limit)
+def _follow(store: Store, place: Place | None, current: System) -> None:
+    while place is not None and place.of < current.version:
+        after = replace(place, version=place.version + 1, of=current.version, open=place.number < current.limit)
         if store.replace(place, after):
             return
         place = store.get(Place, place.id)

@@ -44,6 +44,8 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
     Project: {
         "state": Index(("state",), ("created_at", "id")),
         "digest": Index(("digest",), ("created_at", "id")),
+        "name": Index(("name",), ("created_at", "id")),
+        "source": Index(("source", "state"), ("created_at", "id")),
         "all": Index((), ("created_at", "id")),
     },
     System: {},
@@ -122,7 +124,7 @@ class Line:
 class Ended:
     """Nothing of the workload runs any more, and all its lines have been pushed before this.
 
-    `status` is the exit status, -N for signal N, None when it is not known (lost) or nothing was ever run (`error`).
+    `status` is the exit status, -N for signal N, None when nobody saw it (`lost`) or nothing was ever run (`error`).
     `ended_at` is seconds since the epoch. `tail` is the last lines of the log. `never` is True when
     a stop came before the start.
     """
@@ -132,6 +134,7 @@ class Ended:
     ended_at: float
     tail: str = ""
     error: str = ""
+    lost: bool = False
     out_of_memory: bool = False
     never: bool = False
 

@@ -17,7 +17,6 @@ from beagle.template import Template
 
 _DEFINITION = TypeAdapter(Definition)
 _TEMPLATE = TypeAdapter(Template)
-_OVER = (ProjectState.COMPLETED, ProjectState.STOPPED)
 
 
 def digest(definition: Definition, template: Template) -> str:
@@ -35,13 +34,6 @@ def load(store: Store, project: str) -> Project:
 def runnable(store: Store) -> list[Project]:
     """Whose experiments may start, oldest first."""
     return store.page(Project, "state", (ProjectState.RUNNING,), limit=1000).records
-
-
-def newest(store: Store) -> Project:
-    page = store.page(Project, "all", limit=1, descending=True)
-    if not page.records:
-        raise NotFound("there is no project here yet; `beagle run project.yml` starts one")
-    return page.records[0]
 
 
 def burns(project: Project, counts: dict[State, int]) -> str | None:
@@ -85,7 +77,7 @@ def reopen(store: Store, project: Project) -> Project:
 
 def _change(store: Store, project: Project, change: Callable[[Project], Project]) -> Project:
     while True:
-        if project.state in _OVER:
+        if project.state is ProjectState.COMPLETED:
             raise Refused(f"the project {project.name} is {project.state}")
         after = replace(change(project), version=project.version + 1)
         if store.replace(project, after):

@@ -39,12 +39,10 @@ class Place:
 
 
 class ProjectState(StrEnum):
-    """`running` may start experiments; `stopping` starts none and ends when what runs has ended."""
+    """`running` may start experiments; `paused` starts none, and what runs goes on."""
 
     RUNNING = "running"
     PAUSED = "paused"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
     COMPLETED = "completed"
 
 
@@ -122,7 +120,7 @@ class Applied:
 class Metric:
     """One report. Unique per (experiment, attempt, source, sequence); for files the sequence is the byte offset.
 
-    `time` is seconds since the epoch at which Beagle read it.
+    `time` is seconds since the epoch at which Beagle read it. `refusals` are sentences about values that were no metric.
     """
 
     experiment: str
@@ -132,3 +130,4 @@ class Metric:
     time: float
     values: dict[str, float]
     step: int | None = None
+    refusals: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ def set_running(store: Store, *, running: bool) -> System:
 
 
 def set_limit(store: Store, limit: int) -> System:
-    """The places follow by `places.resize`, which whoever sees the new limit may run."""
+    """For `places.set_limit` alone, which makes the places follow."""
     while True:
         system = load(store)
         if system.limit == limit:

@@ -1,0 +1,194 @@
+"""What all actors share: take a delivery, handle it, and only then acknowledge it. Broad `except`s live only here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pykka
+
+from actors.clock import Clock
+from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
+from beagle.experiment import State
+from beagle.lifecycle import Step
+from beagle.messages import Answer, AnyMessage, ExperimentChanged, Message, StopWorkload, decode
+from beagle.ports import Store
+from bus.port import Bus, Consumer, Delivery
+
+log = logging.getLogger(__name__)
+
+Handlers = dict[type[Message], Callable[[Any, Any], Answer | None]]
+
+PREFETCH = 100
+TICK = 1.0
+RETRY_AFTER = 0.5
+# A handler that fails on a message without saying why gets it this often; then it is buried with the error's words.
+TRIES = 5
+
+_KINDS: dict[type[BeagleError], str] = {
+    NotFound: "not_found",
+    Refused: "refused",
+    InvalidInput: "invalid",
+    Unavailable: "unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What an actor acts on. `now` is seconds since the epoch; within a process, waiting goes by the clock."""
+
+    store: Store
+    bus: Bus
+    clock: Clock
+    site: str
+    now: Callable[[], float] = time.time
+
+
+class Tick:
+    """A second has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Requeue:
+    delivery: Delivery
+
+
+class BusActor(pykka.ThreadingActor):
+    """Handles the messages of its queues one at a time, and runs `reconcile` at its start and on every tick."""
+
+    use_daemon_thread = True
+    handles: ClassVar[Handlers] = {}
+
+    def __init__(self, world: World, queues: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.world = world
+        self._queues = queues
+        self._consumers: list[Consumer] = []
+
+    def on_start(self) -> None:
+        self._guarded(self.reconcile)
+        for queue in self._queues:
+            self._consumers.append(self.world.bus.consume(queue, self.actor_ref.tell, prefetch=PREFETCH))
+        if self._queues:
+            self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
+
+    def on_stop(self) -> None:
+        for consumer in self._consumers:
+            consumer.close()
+
+    def on_receive(self, message: Any) -> None:  # noqa: ANN401 - whatever was told
+        match message:
+            case Delivery():
+                self.take(message)
+            case Tick():
+                self._guarded(self.reconcile)
+                self.world.clock.tell(self.actor_ref, message, after=TICK)
+            case _Requeue(delivery):
+                delivery.requeue()
+            case _:
+                self._guarded(lambda: self.on_told(message))
+
+    def reconcile(self) -> None:
+        """Find in the store what a lost message would have said."""
+
+    def on_told(self, message: object) -> None:
+        """Something that did not come by the bus: from this actor's own clock, thread or children."""
+
+    def nudge(self, message: AnyMessage) -> None:
+        """Publish what may get lost, because its receiver's `reconcile` finds the same in the store."""
+        try:
+            self.world.bus.publish(message)
+        except BeagleError as error:
+            log.info("%s was not sent: %s", type(message).__name__, error)
+
+    def announce(self, step: Step) -> None:
+        """Tell the others of a written transition; an attempt that left the pool must end."""
+        before, after = step
+        if before.state is State.POOL and after.state is not State.POOL:
+            site = before.site or self.world.site
+            self.nudge(StopWorkload(site=site, experiment=before.id, attempt=before.attempt))
+        self.nudge(
+            ExperimentChanged(
+                experiment=after.id,
+                project=after.project,
+                attempt=after.attempt,
+                state=after.state,
+                reason=after.reason,
+            )
+        )
+
+    def take(self, delivery: Delivery) -> None:
+        """Handle one delivery and settle it, whatever happens."""
+        try:
+            message = decode(delivery.body)
+            answer = self._handler(message)(self, message)
+        except InvalidInput as error:
+            if delivery.asked:
+                delivery.answer(failure(error))
+                delivery.ack()
+            else:
+                delivery.bury(str(error))
+        except (NotFound, Refused) as late:
+            log.debug("late: %s", late)
+            delivery.answer(failure(late))
+            delivery.ack()
+        except Unavailable as error:
+            self._later(delivery, error)
+        except Exception as error:
+            log.exception("%s failed on %s", type(self).__name__, delivery.key)
+            self._unknown(delivery, error)
+        else:
+            delivery.ack()
+            delivery.answer(answer or {})
+
+    def _handler(self, message: Message) -> Callable[[Any, Any], Answer | None]:
+        handler = self.handles.get(type(message))
+        if handler is None:
+            raise InvalidInput([f"{type(self).__name__} does not handle {type(message).__name__}"])
+        return handler
+
+    def _later(self, delivery: Delivery, error: Unavailable) -> None:
+        if delivery.asked:
+            delivery.answer(failure(error))
+            delivery.ack()
+            return
+        log.warning("%s waits: %s", delivery.key, error)
+        self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
+
+    def _unknown(self, delivery: Delivery, error: Exception) -> None:
+        delivery.answer(failure(error))
+        if delivery.asked or delivery.redelivered >= TRIES:
+            delivery.bury(f"{type(error).__name__}: {error}")
+        else:
+            self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        # An exception here would stop the actor for good (Pykka), and the work comes again with the next tick.
+        try:
+            work()
+        except BeagleError as error:
+            log.warning("%s: %s", type(self).__name__, error)
+        except Exception:
+            log.exception("%s failed outside a message", type(self).__name__)
+
+
+def failure(error: Exception) -> Answer:
+    """How an error travels: its kind, one sentence, and the single problems of bad input."""
+    kind = next((word for cls, word in _KINDS.items() if isinstance(error, cls)), "internal")
+    problems = list(error.problems) if isinstance(error, InvalidInput) else []
+    text = str(error) if isinstance(error, BeagleError) else f"{type(error).__name__}: {error}"
+    return {"error": {"kind": kind, "message": text, "problems": problems}}
+
+
+def raise_for(answer: Answer) -> Answer:
+    """The answer, or the error that travelled in it."""
+    error = answer.get("error")
+    if error is None:
+        return answer
+    if error["kind"] == "invalid":
+        raise InvalidInput(error["problems"])
+    kinds = {word: cls for cls, word in _KINDS.items()}
+    raise kinds.get(error["kind"], BeagleError)(error["message"])

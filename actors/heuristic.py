@@ -1,0 +1,198 @@
+"""Runs the search of every project: tells it what ended, and queues what it suggests."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from actors.base import BusActor, Handlers, World
+from beagle import lifecycle, projects
+from beagle.experiment import FINAL, Experiment, State, Value, queue_order
+from beagle.messages import AdvanceSearch, ExperimentChanged, FillPlaces, ProjectChanged
+from beagle.plugins import heuristic
+from beagle.ports import Heuristic
+from beagle.records import Observation, Project, ProjectState, Summary
+
+log = logging.getLogger(__name__)
+
+# How many experiments wait in the queue of a project at most. They are added in batches, small at first: the first
+# experiment starts after milliseconds, and no other message waits for long.
+AHEAD = 10_000
+REFILL_BELOW = 5_000
+FIRST_BATCH, BATCH = 20, 500
+
+
+class _Wake:
+    """Some project may have something to do; told once for however many events there are."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """One project's heuristic with what it has observed so far."""
+
+    heuristic: Heuristic
+    observed: int = 0
+    known: dict[str, int] = field(default_factory=dict)
+    dry: bool = False
+
+
+class HeuristicActor(BusActor):
+    """One at a time works on a project; a restart tells the heuristic its log again and goes on where it was."""
+
+    def __init__(self, world: World, queues: tuple[str, ...]) -> None:
+        super().__init__(world, queues)
+        self._searches: dict[str, _Search] = {}
+        self._ended: dict[str, set[str]] = {}
+        self._woken = False
+
+    def reconcile(self) -> None:
+        for project in projects.runnable(self.world.store):
+            self._wake(project.id)
+        paused = self.world.store.page(Project, "state", (ProjectState.PAUSED,), limit=1000).records
+        for project in paused:
+            self._wake(project.id)
+
+    def on_advance_search(self, order: AdvanceSearch) -> None:
+        self._wake(order.project)
+
+    def on_experiment_changed(self, event: ExperimentChanged) -> None:
+        self._wake(event.project, event.experiment)
+
+    def on_told(self, message: object) -> None:
+        if isinstance(message, _Wake):
+            self._woken = False
+            ended, self._ended = self._ended, {}
+            for project, experiments in ended.items():
+                self._guarded(lambda p=project, e=experiments: self._advance(p, e))  # type: ignore[misc]
+
+    def _wake(self, project: str, experiment: str | None = None) -> None:
+        self._ended.setdefault(project, set()).update({experiment} if experiment else ())
+        if not self._woken:
+            self._woken = True
+            self.actor_ref.tell(_Wake())
+
+    def _advance(self, identity: str, ended: set[str]) -> None:
+        project = projects.load(self.world.store, identity)
+        if project.state is ProjectState.COMPLETED:
+            self._searches.pop(identity, None)
+            return
+        search = self._searches.get(identity) or self._begin(project)
+        counts = self.world.store.counts(identity)
+        if not ended:
+            ended = self._unheard(project, search, counts)
+        self._observe(search, ended)
+        if project.state is ProjectState.RUNNING:
+            self._suggest(project, search, counts[State.QUEUE])
+
+    def _begin(self, project: Project) -> _Search:
+        search = _Search(heuristic(project.definition.heuristic)(project.definition, project.sent))
+        after = None
+        while True:
+            page = self.world.store.page(Observation, "log", (project.id,), after=after, limit=1000)
+            for observation in page.records:
+                self._take_in(search, observation)
+            if page.next is None:
+                break
+            after = page.next
+        self._searches[project.id] = search
+        return search
+
+    def _observe(self, search: _Search, ended: set[str]) -> None:
+        """Log what ended, then tell the heuristic."""
+        found = [self.world.store.get(Experiment, identity) for identity in ended]
+        news = [e for e in found if e is not None and self._is_new(search, e)]
+        news.sort(key=lambda e: (e.ended_at or 0.0, e.id))
+        observations = [self._observation(search.observed + n, e) for n, e in enumerate(news)]
+        self.world.store.add(observations)
+        for observation in observations:
+            self._take_in(search, observation)
+
+    def _unheard(self, project: Project, search: _Search, counts: dict[State, int]) -> set[str]:
+        """What ended without this actor hearing of it: the counts tell how many, the list of endings which."""
+        missing = sum(counts[state] for state in FINAL) - len(search.known)
+        found: set[str] = set()
+        after = None
+        while len(found) < missing:
+            page = self.world.store.page(Experiment, "ended", (project.id,), after=after, limit=500, descending=True)
+            found |= {e.id for e in page.records if self._is_new(search, e)}
+            if page.next is None:
+                break
+            after = page.next
+        return found
+
+    @staticmethod
+    def _is_new(search: _Search, experiment: Experiment) -> bool:
+        return experiment.state in FINAL and search.known.get(experiment.id, 0) < experiment.attempt
+
+    @staticmethod
+    def _take_in(search: _Search, observation: Observation) -> None:
+        search.observed += 1
+        search.known[observation.experiment] = observation.attempt
+        search.heuristic.observe(observation)
+
+    def _observation(self, ordinal: int, experiment: Experiment) -> Observation:
+        summary = self.world.store.get(Summary, experiment.id)
+        seen = summary.objective if summary is not None and summary.attempt == experiment.attempt else None
+        return Observation(
+            id=f"{experiment.id}-{experiment.attempt}",
+            project=experiment.project,
+            ordinal=ordinal,
+            experiment=experiment.id,
+            number=experiment.number,
+            attempt=experiment.attempt,
+            state=experiment.state,
+            objective=seen,
+            ended_at=experiment.ended_at or 0.0,
+        )
+
+    def _suggest(self, project: Project, search: _Search, waiting: int) -> None:
+        if not search.dry and (waiting < REFILL_BELOW or project.sent < AHEAD):
+            batch = FIRST_BATCH if project.sent == 0 else min(BATCH, AHEAD - waiting)
+            suggestions = search.heuristic.suggest(batch) if batch > 0 else []
+            total = search.heuristic.total
+            search.dry = batch > 0 and len(suggestions) < batch and total is not None
+            if suggestions:
+                self._queue(project, suggestions)
+                self._wake(project.id)
+                return
+        self._complete(project, search)
+
+    def _queue(self, project: Project, suggestions: list[dict[str, Value]]) -> None:
+        now = self.world.now()
+        first = project.sent + 1
+        new = [_experiment(project, first + n, values, now) for n, values in enumerate(suggestions)]
+        lifecycle.create(self.world.store, new)
+        projects.sent(self.world.store, project, project.sent + len(new))
+        self.nudge(FillPlaces())
+
+    def _complete(self, project: Project, search: _Search) -> None:
+        counts = self.world.store.counts(project.id)
+        ended = sum(counts[state] for state in FINAL)
+        if counts[State.QUEUE] or counts[State.POOL] or ended < project.sent or ended > len(search.known):
+            return
+        if search.heuristic.total is not None and project.sent < search.heuristic.total:
+            return
+        reason = f"all {ended} experiments have ended"
+        projects.complete(self.world.store, project, reason, self.world.now())
+        self._searches.pop(project.id, None)
+        self.nudge(ProjectChanged(project=project.id, event="completed", reason=reason))
+
+    handles: ClassVar[Handlers] = {AdvanceSearch: on_advance_search, ExperimentChanged: on_experiment_changed}
+
+
+def _experiment(project: Project, number: int, parameters: dict[str, Value], now: float) -> Experiment:
+    order = queue_order(project.created_at, number)
+    return Experiment(
+        id=lifecycle.experiment_id(project.id, number),
+        project=project.id,
+        number=number,
+        # The original's names: project, the word `model`, the running number.
+        name=f"{project.name}model{number}",
+        parameters=parameters,
+        timeout=project.definition.timeout,
+        accuracy_limit=project.definition.accuracy_limit,
+        order=order,
+        rank=order,
+        created_at=now,
+    )

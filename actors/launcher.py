@@ -1,0 +1,209 @@
+"""Starts, adopts, watches and stops the workloads of its site, publishes what they report, and gives places back."""
+
+from __future__ import annotations
+
+import logging
+from typing import ClassVar
+
+from beagle.workload import prepare
+
+from actors.base import BusActor, Handlers, World
+from actors.reporter import Reporter
+from beagle import lifecycle, places, projects
+from beagle.errors import BeagleError, InvalidInput, LaunchFailed, NotFound, Refused, Unavailable
+from beagle.experiment import Experiment, Launched, State
+from beagle.messages import (
+    Answer,
+    FillPlaces,
+    LaunchExperiment,
+    ReadSiteLog,
+    StopWorkload,
+    WorkloadEnded,
+)
+from beagle.ports import Ended, Orchestrator
+from beagle.records import Place
+from beagle.template import Workload, workload_name
+
+log = logging.getLogger(__name__)
+
+
+class Launcher(BusActor):
+    """Judges only what its own site runs, and only by the orchestrator's word; what it saw, it publishes."""
+
+    def __init__(self, world: World, queues: tuple[str, ...], orchestrator: Orchestrator) -> None:
+        super().__init__(world, queues)
+        self.orchestrator = orchestrator
+        self.reporter = Reporter(world.bus, self.actor_ref, world.site)
+        # Names that this process watches, and those of which nothing runs any more.
+        self._watched: set[str] = set()
+        self._ended: set[str] = set()
+
+    def on_start(self) -> None:
+        self.orchestrator.watch(self.reporter.observe)
+        super().on_start()
+
+    def on_stop(self) -> None:
+        super().on_stop()
+        self.reporter.close()
+        self.orchestrator.close()
+
+    def on_launch_experiment(self, order: LaunchExperiment) -> None:
+        experiment = lifecycle.load(self.world.store, order.experiment)
+        if lifecycle.runs(experiment, order.attempt) and experiment.launched_at is None:
+            self._launch(experiment)
+
+    def on_stop_workload(self, order: StopWorkload) -> None:
+        self._end(workload_name(order.experiment, order.attempt))
+
+    def on_read_site_log(self, question: ReadSiteLog) -> Answer:
+        name = workload_name(question.experiment, question.attempt)
+        piece = self.orchestrator.logs(name, stream=question.stream, offset=question.offset)
+        return {"text": piece.text, "next": piece.next, "complete": piece.complete}
+
+    def on_told(self, message: object) -> None:
+        if isinstance(message, Ended):
+            self._ended.add(message.workload)
+            identity, attempt = _identity(message.workload)
+            if not lifecycle.runs(self.world.store.get(Experiment, identity), attempt):
+                self._release(message.workload)
+
+    def reconcile(self) -> None:
+        """Adopt what runs and should, end what runs and should not, start what was claimed, report what is lost."""
+        names = set(self.orchestrator.list())
+        for name in names:
+            self._judge(name)
+        for experiment in self._pool():
+            name = workload_name(experiment.id, experiment.attempt)
+            if name in names or name in self._watched:
+                continue
+            if experiment.launched_at is None:
+                self._launch(experiment)
+            else:
+                self._report_lost(experiment)
+        for place in places.every(self.world.store):
+            if place.experiment and workload_name(place.experiment, place.attempt) not in names:
+                self._judge_empty(place)
+
+    def _pool(self) -> list[Experiment]:
+        found: list[Experiment] = []
+        after = None
+        while True:
+            page = self.world.store.page(Experiment, "state", (State.POOL,), after=after, limit=500)
+            found += [e for e in page.records if e.site in (None, self.world.site)]
+            if page.next is None:
+                return found
+            after = page.next
+
+    def _launch(self, experiment: Experiment) -> None:
+        place = self.world.store.get(Place, f"place-{experiment.place}")
+        if place is None or (place.experiment, place.attempt) != (experiment.id, experiment.attempt):
+            log.info("%s is not started: place %s is not its own", experiment.name, experiment.place)
+            return
+        try:
+            self._start(experiment, adopted=False)
+        except (LaunchFailed, InvalidInput) as error:
+            self._watched.discard(workload_name(experiment.id, experiment.attempt))
+            self._ended.add(workload_name(experiment.id, experiment.attempt))
+            self.reporter.publish(self._not_launched(experiment, error))
+
+    def _start(self, experiment: Experiment, *, adopted: bool) -> None:
+        """Start or adopt. Its lines wait until the launch is stored, so that whatever ends it finds it launched."""
+        workload = self._workload(experiment)
+        self._watched.add(workload.name)
+        self.reporter.hold(workload.name)
+        try:
+            at = self.orchestrator.start(workload)
+            self._store_launch(experiment, workload, at)
+            if adopted:
+                self.reporter.adopted(workload.name, at)
+            else:
+                self.reporter.launched(experiment.id, experiment.attempt, at)
+        except Unavailable:
+            self._watched.discard(workload.name)
+            raise
+        finally:
+            self.reporter.let_go(workload.name)
+
+    def _store_launch(self, experiment: Experiment, workload: Workload, at: float) -> None:
+        if experiment.launched_at is not None:
+            return
+        try:
+            self.announce(
+                lifecycle.advance(self.world.store, experiment, Launched(self.world.site, at), self.world.now())
+            )
+        except (Refused, NotFound) as late:
+            log.info("%s", late)
+            self.orchestrator.stop(workload.name)
+
+    def _workload(self, experiment: Experiment) -> Workload:
+        project = projects.load(self.world.store, experiment.project)
+        return prepare(project.template, project, experiment)
+
+    def _judge(self, name: str) -> None:
+        """One that the orchestrator has: adopt it if it may run, else end it and give its place back."""
+        identity, attempt = _identity(name)
+        experiment = self.world.store.get(Experiment, identity)
+        if experiment is None or not lifecycle.runs(experiment, attempt):
+            self._end(name)
+        elif name not in self._watched:
+            self._start(experiment, adopted=True)
+
+    def _judge_empty(self, place: Place) -> None:
+        """A place whose attempt the orchestrator does not have: if it may not run, nothing ever will."""
+        experiment = self.world.store.get(Experiment, place.experiment)
+        waits = experiment is not None and experiment.state is State.QUEUE and experiment.attempt == place.attempt
+        if not waits and not lifecycle.runs(experiment, place.attempt):
+            self._end(workload_name(place.experiment, place.attempt))
+
+    def _end(self, name: str) -> None:
+        if name in self._ended:
+            self._release(name)
+        else:
+            self._watched.add(name)
+            self.orchestrator.stop(name)
+
+    def _release(self, name: str) -> None:
+        """Nothing of it runs and nothing may: its place is free."""
+        identity, attempt = _identity(name)
+        for place in places.held_by(self.world.store, identity):
+            if place.attempt == attempt:
+                places.give_back(self.world.store, place)
+        self.orchestrator.clean(name)
+        self._ended.discard(name)
+        self._watched.discard(name)
+        self.nudge(FillPlaces())
+
+    def _report_lost(self, experiment: Experiment) -> None:
+        name = workload_name(experiment.id, experiment.attempt)
+        self._watched.add(name)
+        self._ended.add(name)
+        self.reporter.publish(
+            WorkloadEnded(
+                experiment=experiment.id,
+                attempt=experiment.attempt,
+                ended_at=self.world.now(),
+                error="nothing is left of it at its site",
+                lost=True,
+            )
+        )
+
+    def _not_launched(self, experiment: Experiment, error: BeagleError) -> WorkloadEnded:
+        return WorkloadEnded(
+            experiment=experiment.id,
+            attempt=experiment.attempt,
+            ended_at=self.world.now(),
+            error=str(error),
+            launch_failed=True,
+        )
+
+    handles: ClassVar[Handlers] = {
+        LaunchExperiment: on_launch_experiment,
+        StopWorkload: on_stop_workload,
+        ReadSiteLog: on_read_site_log,
+    }
+
+
+def _identity(name: str) -> tuple[str, int]:
+    """Experiment and attempt of a workload's name."""
+    _, experiment, attempt = name.split("-")
+    return experiment, int(attempt)

@@ -1,0 +1,169 @@
+"""Puts the parts together: which store, which bus, which orchestrator, which actors. The only place that chooses."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pykka
+
+from actors.base import BusActor, World, raise_for
+from actors.clock import Clock
+from actors.gateway import Gateway
+from actors.heuristic import HeuristicActor
+from actors.launcher import Launcher
+from actors.monitor import Monitor
+from actors.queue_manager import QueueManager
+from beagle import plugins
+from beagle.errors import Unavailable
+from beagle.folder import Folder
+from beagle.messages import Answer, Message
+from beagle.ports import Orchestrator, Store
+from beagle.stores.sqlite import SqliteStore
+from bus.memory import MemoryBus
+from bus.port import Bus
+from bus.routes import SHARDS, bindings
+from bus.unix_socket import Caller, Door
+
+log = logging.getLogger(__name__)
+
+SITE = "local"
+ANSWER_TIMEOUT = 30.0
+# How long a connection is tried while the owner of a folder starts or ends.
+CONNECT_FOR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The classes of the five actors; a test may put others in their place."""
+
+    gateway: type[Gateway] = Gateway
+    heuristic: type[HeuristicActor] = HeuristicActor
+    queue_manager: type[QueueManager] = QueueManager
+    launcher: type[Launcher] = Launcher
+    monitor: type[Monitor] = Monitor
+
+
+@dataclass(slots=True)
+class Embedded:
+    """All actors in this process. `close` stops them; what runs, runs on."""
+
+    world: World
+    orchestrator: Orchestrator
+    scheduling: bool
+    cast: Cast = field(default_factory=Cast)
+    _actors: list[pykka.ActorRef[Any]] = field(default_factory=list)
+
+    def start(self) -> None:
+        cast, site = self.cast, self.world.site
+        metrics = tuple(f"metrics.{shard}" for shard in range(SHARDS))
+        # Monitors before the launcher: what it adopts it publishes at once. Whoever starts things comes last.
+        self._begin(cast.monitor, (*metrics, "events.monitor"))
+        self._begin(cast.launcher, ("launcher", f"launcher.{site}"), self.orchestrator)
+        self._begin(cast.gateway, ("gateway",), self.orchestrator.check)
+        if self.scheduling:
+            self._begin(cast.heuristic, ("heuristic", "events.heuristic"))
+            self._begin(cast.queue_manager, ("queue_manager",))
+
+    def close(self) -> None:
+        for actor in reversed(self._actors):
+            actor.stop()
+        self.world.clock.close()
+        self.world.bus.close()
+
+    def _begin(self, actor: type[BusActor], queues: tuple[str, ...], *more: object) -> None:
+        self._actors.append(actor.start(self.world, queues, *more))
+
+
+class Session(Protocol):
+    """A way to speak to the scheduler of one state folder."""
+
+    owner: bool
+
+    def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
+        """Raises what the actors refused with, and `Unavailable` when the scheduler is gone."""
+
+    def close(self) -> None: ...
+
+
+class OwnSession:
+    """This process owns the folder and runs the actors."""
+
+    owner = True
+
+    def __init__(self, folder: Folder, *, orchestrator: str, scheduling: bool, cast: Cast | None = None) -> None:
+        self._folder = folder
+        _write_log(folder.path / "beagle.log")
+        self._store: Store = SqliteStore(folder.database)
+        bus: Bus = MemoryBus(bindings(SITE))
+        self._bus = bus
+        world = World(store=self._store, bus=bus, clock=Clock(), site=SITE)
+        make = plugins.orchestrator(orchestrator)
+        self._system = Embedded(world, make(folder.path, SITE), scheduling, cast or Cast())
+        self._system.start()
+        self._door = Door(folder.socket, bus)
+
+    def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
+        return raise_for(self._bus.request(message, timeout=timeout))  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self._door.close()
+        self._system.close()
+        self._store.close()
+        self._folder.release()
+
+
+class GuestSession:
+    """Another process owns the folder; it is asked over its socket."""
+
+    owner = False
+
+    def __init__(self, folder: Folder) -> None:
+        self._caller = Caller(folder.socket)
+
+    def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
+        return raise_for(self._caller.request(message, timeout=timeout))
+
+    def close(self) -> None:
+        self._caller.close()
+
+
+def open_session(folder: Path, *, orchestrator: str = "process", scheduling: bool, cast: Cast | None = None) -> Session:
+    """Own the folder and start the actors here, or speak to the process that owns it.
+
+    With `scheduling` this process also runs the searches and the queue; without, it starts no experiment. Raises
+    `InvalidInput` for a folder that is none of ours, `Unavailable` when its owner does not answer.
+    """
+    plugins.orchestrator(orchestrator)
+    place = Folder(folder)
+    deadline = time.monotonic() + CONNECT_FOR
+    while True:
+        if place.own():
+            try:
+                return OwnSession(place, orchestrator=orchestrator, scheduling=scheduling, cast=cast)
+            except BaseException:
+                place.release()
+                raise
+        try:
+            return GuestSession(place)
+        except Unavailable:
+            # Its owner is just starting, or just ending: one of the two ways opens soon.
+            if time.monotonic() > deadline:
+                raise Unavailable(place.in_use()) from None
+            time.sleep(0.02)
+
+
+def _write_log(path: Path) -> None:
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+            "handlers": {"file": {"class": "logging.FileHandler", "filename": str(path), "formatter": "line"}},
+            "root": {"level": "INFO", "handlers": ["file"]},
+        }
+    )

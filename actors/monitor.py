@@ -1,0 +1,94 @@
+"""Takes the metrics of running experiments and ends them. One actor per running experiment, and the host that feeds
+them from the metric queues."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+import pykka
+
+from actors.base import BusActor, Handlers, World
+from actors.watch import ExperimentMonitor, Leave
+from beagle import projects
+from beagle.experiment import Experiment, State
+from beagle.messages import ExperimentChanged
+from beagle.project import Definition
+from bus.port import Delivery
+from bus.routes import METRICS
+
+log = logging.getLogger(__name__)
+
+
+class Definitions:
+    """The definitions of projects, each read once: they never change."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[str, Definition] = {}
+
+    def of(self, project: str) -> Definition:
+        if project not in self._known:
+            self._known[project] = projects.load(self._world.store, project).definition
+        return self._known[project]
+
+
+class Monitor(BusActor):
+    """The host: it forwards each delivery unread to the experiment's own actor, which settles it."""
+
+    child = ExperimentMonitor
+
+    def __init__(self, world: World, queues: tuple[str, ...]) -> None:
+        super().__init__(world, queues)
+        self._definitions = Definitions(world)
+        self._children: dict[str, pykka.ActorRef[Any]] = {}
+        self._ticks = 0
+
+    def take(self, delivery: Delivery) -> None:
+        if delivery.exchange == METRICS:
+            self._child(delivery.key.rpartition(".")[2]).tell(delivery)
+        else:
+            super().take(delivery)
+
+    def on_told(self, message: object) -> None:
+        if isinstance(message, Leave):
+            # From here on the experiment's messages make a new actor; this one still handles what it was told before.
+            child = self._children.pop(message.name, None)
+            if child is not None:
+                child.tell(message)
+
+    def on_experiment_changed(self, event: ExperimentChanged) -> None:
+        """Someone else moved it out of the pool: what its monitor knows is out of date."""
+        for attempt in (event.attempt, event.attempt - 1):
+            child = self._children.get(f"{event.experiment}-{attempt}")
+            if child is not None:
+                child.tell(event)
+
+    def reconcile(self) -> None:
+        """Every launched experiment has an actor, so that its deadline comes even when nothing is heard of it."""
+        self._ticks += 1
+        if self._ticks % 5 != 1:
+            return
+        after = None
+        while True:
+            page = self.world.store.page(Experiment, "state", (State.POOL,), after=after, limit=500)
+            for experiment in page.records:
+                if experiment.launched_at is not None:
+                    self._child(f"{experiment.id}-{experiment.attempt}")
+            if page.next is None:
+                return
+            after = page.next
+
+    def on_stop(self) -> None:
+        super().on_stop()
+        for child in self._children.values():
+            child.stop(block=False)
+
+    def _child(self, name: str) -> pykka.ActorRef[Any]:
+        child = self._children.get(name)
+        if child is None:
+            child = self.child.start(self.world, name, self._definitions.of, self.actor_ref)
+            self._children[name] = child
+        return child
+
+    handles: ClassVar[Handlers] = {ExperimentChanged: on_experiment_changed}

@@ -1,0 +1,115 @@
+"""Decides who runs next: takes a place, moves the experiment into the pool, and hands it to the launchers."""
+
+from __future__ import annotations
+
+import logging
+from typing import ClassVar
+
+from actors.base import BusActor, Handlers
+from beagle import lifecycle, places, projects, system
+from beagle.errors import NotFound, Refused
+from beagle.experiment import Claimed, Experiment, Paused, PlaceRepaired, State
+from beagle.messages import FillPlaces, LaunchExperiment, ProjectChanged
+from beagle.records import Place, Project
+
+log = logging.getLogger(__name__)
+
+# A place whose experiment still waits after this many seconds was taken by a claimer that died or sleeps.
+LEAKED_AFTER = 2.0
+
+
+class QueueManager(BusActor):
+    """Any number of these, slept or doubled, never exceed the limit: see `places` and `lifecycle`."""
+
+    def reconcile(self) -> None:
+        current = system.load(self.world.store)
+        places.prepare(self.world.store, current.limit)
+        places.follow(self.world.store, current)
+        for place in places.every(self.world.store):
+            if place.experiment:
+                self._repair(place)
+        self.fill()
+
+    def on_fill_places(self, _: FillPlaces) -> None:
+        self.fill()
+
+    def fill(self) -> None:
+        """Claim until no place is free or nothing waits."""
+        while system.load(self.world.store).running:
+            place = places.free(self.world.store)
+            if place is None:
+                return
+            experiment = self._next()
+            if experiment is None:
+                return
+            self._claim(place, experiment)
+
+    def _next(self) -> Experiment | None:
+        """The first in line of the projects that may start experiments."""
+        firsts = [self._first(project) for project in projects.runnable(self.world.store) if not self._burns(project)]
+        waiting = [experiment for experiment in firsts if experiment is not None]
+        return min(waiting, key=lambda e: (e.rank, e.id), default=None)
+
+    def _first(self, project: Project) -> Experiment | None:
+        after = None
+        while True:
+            # One is enough unless earlier attempts of the first ones are still being stopped.
+            page = self.world.store.page(
+                Experiment, "queue", (project.id, State.QUEUE), after=after, limit=1 if after is None else 50
+            )
+            for experiment in page.records:
+                if not places.held_by(self.world.store, experiment.id):
+                    return experiment
+            if page.next is None:
+                return None
+            after = page.next
+
+    def _burns(self, project: Project) -> bool:
+        reason = projects.burns(project, self.world.store.counts(project.id))
+        if reason is None:
+            return False
+        try:
+            projects.pause(self.world.store, project, reason)
+        except Refused:
+            return True
+        self.nudge(ProjectChanged(project=project.id, event="paused", reason=reason))
+        return True
+
+    def _claim(self, place: Place, experiment: Experiment) -> None:
+        now = self.world.now()
+        taken = places.take(self.world.store, place, experiment.id, experiment.attempt, now)
+        if taken is None:
+            return
+        self.between_writes()
+        try:
+            step = lifecycle.advance_exactly(self.world.store, experiment, Claimed(place.number), now)
+        except (Refused, NotFound) as lost:
+            log.info("claim lost: %s", lost)
+            places.give_back(self.world.store, taken)
+            return
+        if not system.load(self.world.store).running:
+            # Paused between the two writes: the pause did not see it in the pool, so it is put back here.
+            step = lifecycle.advance(self.world.store, step.after, Paused("the system was paused"), now)
+            self.announce(step)
+            return
+        self.announce(step)
+        self.nudge(LaunchExperiment(experiment=experiment.id, attempt=experiment.attempt))
+
+    def between_writes(self) -> None:
+        """The place is taken and the experiment is not in the pool yet: where tests put a claimer to sleep."""
+
+    def _repair(self, place: Place) -> None:
+        """Give back what a dead claimer took; an attempt that may have run is the launcher's to end first."""
+        experiment = self.world.store.get(Experiment, place.experiment)
+        fresh = place.taken_at is not None and self.world.now() - place.taken_at < LEAKED_AFTER
+        if experiment is None or fresh or experiment.attempt != place.attempt:
+            return
+        if experiment.state is State.QUEUE:
+            # The version first: a claimer that only slept must not find its experiment unchanged afterwards.
+            lifecycle.advance(self.world.store, experiment, PlaceRepaired(), self.world.now())
+        elif experiment.state is not State.POOL or experiment.place == place.number:
+            return
+        if places.give_back(self.world.store, place):
+            log.warning("place %d held %s, which never started there: given back", place.number, experiment.name)
+
+    handles: ClassVar[Handlers] = {FillPlaces: on_fill_places}

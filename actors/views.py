@@ -1,0 +1,181 @@
+"""Records as the world outside sees them: plain JSON, times in ISO 8601 UTC, the original's field names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from beagle import lifecycle, places
+from beagle.errors import NotFound
+from beagle.experiment import FINAL, Experiment, State
+from beagle.messages import Answer
+from beagle.ports import Store
+from beagle.records import Metric, Project, ProjectState, Summary, System
+
+
+def moment(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def experiment_view(store: Store, experiment: Experiment, project_name: str) -> Answer:
+    """One experiment with the last metrics of its current attempt."""
+    summary = store.get(Summary, experiment.id)
+    if summary is None or summary.attempt != experiment.attempt:
+        summary = Summary(id=experiment.id, project=experiment.project, attempt=experiment.attempt)
+    return {
+        "id": experiment.id,
+        "number": experiment.number,
+        "name": experiment.name,
+        "project": experiment.project,
+        "project_name": project_name,
+        "state": experiment.state,
+        "reason": experiment.reason,
+        "attempt": experiment.attempt,
+        "priority": experiment.priority,
+        "parameters": experiment.parameters,
+        "metrics": summary.last,
+        "objective": summary.objective,
+        "time_out": experiment.timeout,
+        "accuracy_limit": experiment.accuracy_limit,
+        "create_time": moment(experiment.created_at),
+        "launch_time": moment(experiment.launched_at),
+        "end_time": moment(experiment.ended_at),
+        "exit_status": experiment.exit_status,
+        "failure": experiment.failure,
+        "metric_count": summary.count,
+        "refused": summary.refused,
+        "refusal": summary.refusal,
+    }
+
+
+def project_view(store: Store, project: Project) -> Answer:
+    return {
+        "id": project.id,
+        "name": project.name,
+        "state": project.state,
+        "reason": project.reason,
+        "source": project.source,
+        "objective": project.definition.objective,
+        "direction": project.definition.direction,
+        "counts": {state.value: count for state, count in store.counts(project.id).items()},
+        "planned": project.planned,
+        "sent": project.sent,
+        "create_time": moment(project.created_at),
+        "end_time": moment(project.ended_at),
+    }
+
+
+def metric_view(metric: Metric) -> Answer:
+    return {
+        "time": moment(metric.time),
+        "source": metric.source,
+        "sequence": metric.sequence,
+        "step": metric.step,
+        "values": metric.values,
+        "refusals": list(metric.refusals),
+    }
+
+
+def held(store: Store) -> int:
+    """How many places hold an attempt, be it running or still being stopped."""
+    return sum(1 for place in places.every(store) if place.experiment)
+
+
+def best(store: Store, project: Project, count: int) -> list[Experiment]:
+    """The best ended experiments by their current attempt's objective, best first."""
+    found: list[Experiment] = []
+    after = None
+    while len(found) < count:
+        page = store.page(
+            Summary,
+            "objective",
+            (project.id,),
+            after=after,
+            limit=100,
+            descending=project.definition.direction == "max",
+        )
+        found += _ended(store, page.records)
+        if page.next is None:
+            break
+        after = page.next
+    return found[:count]
+
+
+def _ended(store: Store, summaries: Iterable[Summary]) -> list[Experiment]:
+    pairs = [(store.get(Experiment, summary.id), summary.attempt) for summary in summaries]
+    return [e for e, attempt in pairs if e is not None and e.attempt == attempt and e.state in FINAL]
+
+
+def why(store: Store, experiment: Experiment, project: Project, system: System, now: float) -> str:
+    """One sentence: computed for what waits or runs, stored for what has ended."""
+    match experiment.state:
+        case State.QUEUE:
+            return _why_waiting(store, experiment, project, system)
+        case State.POOL if experiment.launched_at is None:
+            return f"it has place {experiment.place} and is being launched"
+        case State.POOL:
+            return _why_running(experiment, now)
+        case _:
+            return experiment.reason or f"it is {experiment.state}"
+
+
+def _why_waiting(store: Store, experiment: Experiment, project: Project, system: System) -> str:
+    again = f"attempt {experiment.attempt}, because {experiment.reason}; " if experiment.reason else ""
+    if project.state is ProjectState.PAUSED:
+        return f"{again}its project is paused: {project.reason}"
+    if not system.running:
+        return f"{again}the system is paused; `beagle run` starts it"
+    if places.held_by(store, experiment.id):
+        return f"{again}attempt {experiment.attempt - 1} is still being stopped"
+    alone = store.page(Project, "state", (ProjectState.RUNNING,), limit=2).next is None
+    before = store.rank_of(experiment, "queue" if alone else "state", most=1000)
+    line = "over 1000 before it" if before >= 1000 else f"{_ordinal(before + 1)} in line"
+    return f"{again}limit {held(store)} of {system.limit}, {line}"
+
+
+def _why_running(experiment: Experiment, now: float) -> str:
+    ran = max(0.0, now - (experiment.launched_at or now))
+    left = "" if experiment.timeout is None else f", at most {max(0.0, experiment.timeout - ran):.0f} s more"
+    return f"it has run for {ran:.0f} s on {experiment.site} in place {experiment.place}{left}"
+
+
+def _ordinal(number: int) -> str:
+    words = {1: "first", 2: "second", 3: "third"}
+    if number in words:
+        return words[number]
+    suffix = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def find_project(store: Store, asked: str | None) -> Project:
+    """By id, by name (the newest of that name), or the newest of all."""
+    if asked is not None:
+        by_id = store.get(Project, asked)
+        if by_id is not None:
+            return by_id
+    page = (
+        store.page(Project, "all", limit=1, descending=True)
+        if asked is None
+        else store.page(Project, "name", (asked,), limit=1, descending=True)
+    )
+    if page.records:
+        return page.records[0]
+    if asked is None:
+        raise NotFound("there is no project here yet; `beagle run project.yml` starts one")
+    raise NotFound(f"no project is called {asked}; `beagle status` lists them")
+
+
+def find_experiment(store: Store, asked: str) -> Experiment:
+    """By id, by a number of the newest project, or by name."""
+    by_id = store.get(Experiment, asked)
+    if by_id is not None:
+        return by_id
+    if asked.isdecimal() and len(asked) < 10:
+        newest = find_project(store, None)
+        by_number = store.get(Experiment, lifecycle.experiment_id(newest.id, int(asked)))
+        if by_number is not None:
+            return by_number
+    named = store.page(Experiment, "name", (asked,), limit=1, descending=True)
+    if named.records:
+        return named.records[0]
+    raise NotFound(f"no experiment is called {asked}; `beagle experiments` lists them")

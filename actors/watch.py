@@ -1,0 +1,221 @@
+"""The monitor of one attempt: its metrics, its limit, its deadline, its ending."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pykka
+
+from actors.base import BusActor, Handlers, World
+from beagle import lifecycle
+from beagle.errors import NotFound, Refused
+from beagle.experiment import Completed, Event, Experiment, TimedOut
+from beagle.messages import ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
+from beagle.metrics import after_exit, at_end, crossing, fold
+from beagle.project import Definition
+from beagle.records import Metric, Summary
+
+log = logging.getLogger(__name__)
+
+# How long a deadline waits for a launcher that has not read the log to its end yet, after a restart.
+UNHEARD = 10.0
+# A summary is written at most this often while the experiment runs; its end writes it in any case.
+SAVE_AFTER = 0.3
+LONGEST_WAIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The attempt of this name is over: its monitor has nothing more to do."""
+
+    name: str
+
+
+class _Deadline:
+    """The attempt may have run for as long as it may."""
+
+
+class _Save:
+    """The summary is worth writing."""
+
+
+class ExperimentMonitor(BusActor):
+    """Everything of one attempt arrives here in its order, and is acknowledged after it is stored."""
+
+    def __init__(
+        self, world: World, name: str, definition: Callable[[str], Definition], host: pykka.ActorRef[Any]
+    ) -> None:
+        super().__init__(world)
+        self._name, self._host, self._definition_of = name, host, definition
+        self._identity, _, attempt = name.rpartition("-")
+        self._attempt = int(attempt)
+        self._experiment: Experiment | None = None
+        self._summary: Summary | None = None
+        self._due = math.inf
+        self._saving = False
+        self._leaving = False
+
+    def on_start(self) -> None:
+        self._guarded(self._load)
+
+    def on_told(self, message: object) -> None:
+        match message:
+            case _Deadline():
+                self._deadline()
+            case _Save():
+                self._saving = False
+                self._save()
+            case ExperimentChanged():
+                self._save()
+                self._reload()
+            case Leave():
+                self.stop()
+
+    def on_workload_launched(self, _: WorkloadLaunched) -> None:
+        experiment = self._reload()
+        if lifecycle.runs(experiment, self._attempt) and experiment.timeout is not None:
+            self._wait_for_deadline(experiment, unheard=0.0)
+
+    def on_metrics_reported(self, message: MetricsReported) -> None:
+        if self._summary is None:
+            self._load()
+        experiment, definition = self._known()
+        new = self.world.store.append([self._metric(report, message.time) for report in message.reports])
+        for report, is_new in zip(message.reports, new, strict=True):
+            if is_new and self._summary is not None:
+                self._summary = fold(self._summary, definition, report.values, report.refusals)
+            self._judge(experiment, report)
+        if not self._saving and self._runs():
+            self._saving = True
+            self.world.clock.tell(self.actor_ref, _Save(), after=SAVE_AFTER)
+
+    def on_workload_ended(self, message: WorkloadEnded) -> None:
+        experiment, definition = self._known()
+        if lifecycle.runs(experiment, self._attempt):
+            experiment = self._reload()
+        if lifecycle.runs(experiment, self._attempt):
+            self._end(self._ending(experiment, definition, message), message)
+        self._leave()
+
+    def _ending(self, experiment: Experiment, definition: Definition, message: WorkloadEnded) -> Event:
+        timeout, launched_at = experiment.timeout, experiment.launched_at
+        if timeout is not None and launched_at is not None and message.ended_at - launched_at > timeout:
+            return TimedOut(_over(timeout))
+        return after_exit(experiment, definition, message)
+
+    def _judge(self, experiment: Experiment, report: Report) -> None:
+        if not self._runs():
+            return
+        event: Event | None = crossing(experiment, report.values)
+        if event is None and report.completed:
+            event = Completed("it said so itself")
+        if event is not None:
+            self._end(event, None)
+
+    def _deadline(self) -> None:
+        if time.monotonic() < self._due:
+            self._wake()
+            return
+        experiment = self._reload()
+        if self._runs() and experiment.timeout is not None:
+            self._end(TimedOut(_over(experiment.timeout)), None)
+
+    def _end(self, event: Event, ended: WorkloadEnded | None) -> None:
+        """Write the summary, then the ending: whoever sees the ending sees the summary."""
+        experiment, definition = self._known()
+        if self._summary is not None and experiment.launched_at is not None:
+            ended_at = self.world.now() if ended is None else ended.ended_at
+            self._summary = at_end(self._summary, definition, max(0.0, ended_at - experiment.launched_at))
+        self._save()
+        try:
+            step = lifecycle.advance(self.world.store, experiment, event, self.world.now())
+        except (Refused, NotFound) as lost:
+            log.info("%s", lost)
+            self._experiment = self.world.store.get(Experiment, self._identity)
+        else:
+            self._experiment = step.after
+            self.announce(step)
+
+    def _load(self) -> None:
+        """What is known of the attempt, from the store: any monitor can take over at any moment."""
+        experiment, definition = self._known()
+        self._summary = Summary(id=experiment.id, project=experiment.project, attempt=self._attempt)
+        after = None
+        while True:
+            page = self.world.store.metrics(experiment.id, self._attempt, after=after, limit=1000)
+            for metric in page.records:
+                self._summary = fold(self._summary, definition, metric.values, metric.refusals)
+                self._judge(experiment, Report(source=metric.source, sequence=metric.sequence, values=metric.values))
+            if page.next is None:
+                break
+            after = page.next
+        if not lifecycle.runs(experiment, self._attempt):
+            self._leave()
+        elif experiment.launched_at is not None and experiment.timeout is not None:
+            self._wait_for_deadline(experiment, unheard=UNHEARD)
+
+    def _wait_for_deadline(self, experiment: Experiment, *, unheard: float) -> None:
+        # From the store's wall clock to a wait of this process: a clock that jumped can shorten it to nothing or
+        # lengthen it to the whole timeout, never beyond.
+        timeout, launched_at = experiment.timeout or 0.0, experiment.launched_at or self.world.now()
+        left = min(max(launched_at + timeout - self.world.now(), 0.0), timeout)
+        self._due = time.monotonic() + left + unheard
+        self._wake()
+
+    def _wake(self) -> None:
+        # Not in one piece: the clock would keep what ended long before its deadline until then.
+        left = min(self._due - time.monotonic(), LONGEST_WAIT)
+        self.world.clock.tell(self.actor_ref, _Deadline(), after=left)
+
+    def _save(self) -> None:
+        summary = self._summary
+        if summary is None or (summary.count + summary.refused == 0 and summary.objective is None):
+            return
+        stored = self.world.store.get(Summary, summary.id)
+        if stored is None:
+            self.world.store.add([summary])
+        elif stored.attempt <= summary.attempt and replace(stored, version=0) != replace(summary, version=0):
+            self.world.store.replace(stored, replace(summary, version=stored.version + 1))
+
+    def _metric(self, report: Report, at: float) -> Metric:
+        return Metric(
+            experiment=self._identity,
+            attempt=self._attempt,
+            source=report.source,
+            sequence=report.sequence,
+            time=at,
+            values=report.values,
+            step=report.step,
+            refusals=report.refusals,
+        )
+
+    def _known(self) -> tuple[Experiment, Definition]:
+        experiment = self._experiment or self._reload()
+        return experiment, self._definition_of(experiment.project)
+
+    def _reload(self) -> Experiment:
+        self._experiment = lifecycle.load(self.world.store, self._identity)
+        return self._experiment
+
+    def _runs(self) -> bool:
+        return lifecycle.runs(self._experiment, self._attempt)
+
+    def _leave(self) -> None:
+        if not self._leaving:
+            self._leaving = True
+            self._host.tell(Leave(self._name))
+
+    handles: ClassVar[Handlers] = {
+        WorkloadLaunched: on_workload_launched,
+        MetricsReported: on_metrics_reported,
+        WorkloadEnded: on_workload_ended,
+    }
+
+
+def _over(timeout: float) -> str:
+    return f"it ran for its {timeout:g} s"
