@@ -78,7 +78,7 @@ class SqliteStore:
     def rank_of(self, record: R, index: str, *, most: int) -> int:
         """As the port says; 0 for one that is not in the index because its `where` field is None."""
         statements = self._statements[type(record)]
-        rows = self._file.read(statements.rank(index), (*statements.place(index, record), most))
+        rows = self._file.read(statements.rank(index), statements.rank_values(index, record, most))
         return int(rows[0][0])
 
     def counts(self, project: str | None = None) -> dict[State, int]:

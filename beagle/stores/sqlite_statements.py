@@ -112,10 +112,10 @@ class Statements:
         """Binds the equality values, the order values and the most to count."""
         return f"SELECT count(*) FROM (SELECT 1 FROM {self._table}{_condition(self._indexes[name], '<')} LIMIT ?)"
 
-    def place(self, name: str, record: Record) -> tuple[Value | None, ...]:
-        """The equality and order values of a record in an index."""
+    def rank_values(self, name: str, record: Record, most: int) -> tuple[Value | None, ...]:
+        """What `rank` binds."""
         index = self._indexes[name]
-        return reader(index.equal + index.order)(record)
+        return (*reader(index.equal + index.order)(record), most)
 
 
 def _index(kind: type[Record], name: str, index: Index) -> str:
