@@ -18,6 +18,8 @@ from beagle.ports import INDEXES, Cursor, R, Record
 
 # Infinity and NaN are kept as the constants that Python's json writes too; the default would store null.
 _CONFIG = ConfigDict(ser_json_inf_nan="constants")
+# What pydantic writes for a lone surrogate in a key; for one in a value it raises.
+_LOST = "\N{REPLACEMENT CHARACTER}"
 
 
 class Codec:
@@ -32,10 +34,14 @@ class Codec:
 
     def encode(self, record: Record) -> str:
         """Raises `InvalidInput` for text that is not Unicode (a lone surrogate)."""
+        adapter = self._adapter(type(record))
         try:
-            return self._adapter(type(record)).dump_json((record,))[1:-1].decode()
+            body = adapter.dump_json((record,))[1:-1].decode()
         except PydanticSerializationError as error:
             raise InvalidInput([f"{type(record).__name__} {record.id!r} cannot be stored: {error}"]) from error
+        if _LOST in body and adapter.validate_json(f"[{body}]") != (record,):
+            raise InvalidInput([f"{type(record).__name__} {record.id!r} cannot be stored: a name in it is not Unicode"])
+        return body
 
     def decode(self, kind: type[R], body: str) -> R:
         """What `encode` wrote."""
@@ -44,10 +50,10 @@ class Codec:
 
     def encode_values(self, values: dict[str, float]) -> str:
         """Raises `InvalidInput` as `encode` does."""
-        try:
-            return self._values.dump_json(values).decode()
-        except PydanticSerializationError as error:
-            raise InvalidInput([f"a metric cannot be stored: {error}"]) from error
+        body = self._values.dump_json(values).decode()
+        if _LOST in body and self.decode_values(body).keys() != values.keys():
+            raise InvalidInput([f"the metric {values!r} cannot be stored: a name in it is not Unicode"])
+        return body
 
     def decode_values(self, body: str) -> dict[str, float]:
         """What `encode_values` wrote."""
