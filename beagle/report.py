@@ -76,12 +76,7 @@ def _open(key: tuple[int, str]) -> int:
 def _folder(url: str) -> str:
     if not url.startswith("file:///"):
         raise ValueError(f"BEAGLE_REPORT_URL is {url!r}; it must be file:// and an absolute path")
-    path = url.removeprefix("file://")
-    if "%" not in path:
-        return path
-    from urllib.parse import unquote  # noqa: PLC0415 - 5 ms, for paths with a character that is encoded
-
-    return unquote(path)
+    return url.removeprefix("file://")
 
 
 def _number(name: str, value: object) -> float:

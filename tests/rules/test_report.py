@@ -19,9 +19,9 @@ from beagle.metric_lines import Reading, read_line
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    folder = tmp_path / "re ports"
+    folder = tmp_path / "re ports 50%25"
     folder.mkdir()
-    monkeypatch.setenv("BEAGLE_REPORT_URL", folder.as_uri())
+    monkeypatch.setenv("BEAGLE_REPORT_URL", f"file://{folder}")
     monkeypatch.setenv("BEAGLE_SERVICE", "train")
     return folder
 
