@@ -1,0 +1,36 @@
+# Two commands for newcomers: `make demo` runs a search, `make test` proves that everything holds.
+# Both make their own virtual environment in .venv from requirements.lock.
+
+SHELL := /bin/bash
+# The example's template says `python`: it is that of .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup demo test bench lock
+
+help:
+	@echo "make demo    run the example search to its end"
+	@echo "make test    run all checks and tests"
+	@echo "make bench   run the benchmarks and write docs/benchmarks.md"
+	@echo "make lock    write requirements.lock anew from pyproject.toml"
+
+setup:
+	@scripts/setup.sh
+
+demo: setup
+	@beagle run examples/digits/project.yml --limit 2 --again
+
+test: setup
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	pytest -n 4 --dist loadgroup
+
+bench: setup
+	python -m tests.benchmarks
+
+# For every platform and every Python from 3.11 on; what is locked already stays unless it must change.
+lock: setup
+	python -m pip install --quiet --disable-pip-version-check --target build/uv uv
+	build/uv/bin/uv pip compile pyproject.toml --group dev --group examples --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --output-file requirements.lock
