@@ -16,6 +16,7 @@ from beagle.experiment import State
 from beagle.lifecycle import Step
 from beagle.messages import Answer, AnyMessage, ExperimentChanged, Message, StopWorkload, decode
 from beagle.ports import Store
+from beagle.projects import Plans
 from bus.port import Bus, Consumer, Delivery
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class World:
     bus: Bus
     clock: Clock
     site: str
+    plans: Plans
     now: Callable[[], float] = time.time
 
 

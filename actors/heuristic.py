@@ -12,6 +12,7 @@ from beagle.experiment import FINAL, Experiment, State, Value, queue_order
 from beagle.messages import AdvanceSearch, ExperimentChanged, FillPlaces, ProjectChanged
 from beagle.plugins import heuristic
 from beagle.ports import Heuristic
+from beagle.project import Definition
 from beagle.records import Observation, Project, ProjectState, Summary
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ class HeuristicActor(BusActor):
             self._suggest(project, search, counts[State.QUEUE])
 
     def _begin(self, project: Project) -> _Search:
-        search = _Search(heuristic(project.definition.heuristic)(project.definition, project.sent))
+        definition = self.world.plans.of(project.id).definition
+        search = _Search(heuristic(definition.heuristic)(definition, project.sent))
         after = None
         while True:
             page = self.world.store.page(Observation, "log", (project.id,), after=after, limit=1000)
@@ -161,7 +163,8 @@ class HeuristicActor(BusActor):
     def _queue(self, project: Project, suggestions: list[dict[str, Value]]) -> None:
         now = self.world.now()
         first = project.sent + 1
-        new = [_experiment(project, first + n, values, now) for n, values in enumerate(suggestions)]
+        definition = self.world.plans.of(project.id).definition
+        new = [_experiment(project, definition, first + n, values, now) for n, values in enumerate(suggestions)]
         lifecycle.create(self.world.store, new)
         projects.sent(self.world.store, project, project.sent + len(new))
         self.nudge(FillPlaces())
@@ -181,7 +184,9 @@ class HeuristicActor(BusActor):
     handles: ClassVar[Handlers] = {AdvanceSearch: on_advance_search, ExperimentChanged: on_experiment_changed}
 
 
-def _experiment(project: Project, number: int, parameters: dict[str, Value], now: float) -> Experiment:
+def _experiment(
+    project: Project, definition: Definition, number: int, parameters: dict[str, Value], now: float
+) -> Experiment:
     order = queue_order(project.created_at, number)
     return Experiment(
         id=lifecycle.experiment_id(project.id, number),
@@ -190,8 +195,8 @@ def _experiment(project: Project, number: int, parameters: dict[str, Value], now
         # The original's names: project, the word `model`, the running number.
         name=f"{project.name}model{number}",
         parameters=parameters,
-        timeout=project.definition.timeout,
-        accuracy_limit=project.definition.accuracy_limit,
+        timeout=definition.timeout,
+        accuracy_limit=definition.accuracy_limit,
         order=order,
         rank=order,
         created_at=now,

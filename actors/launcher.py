@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 from typing import ClassVar
 
-from beagle.workload import prepare
-
 from actors.base import BusActor, Handlers, World
 from actors.reporter import Reporter
-from beagle import lifecycle, places, projects
+from beagle import lifecycle, places
 from beagle.errors import BeagleError, InvalidInput, LaunchFailed, NotFound, Refused, Unavailable
 from beagle.experiment import Experiment, Launched, State
 from beagle.messages import (
@@ -23,6 +21,7 @@ from beagle.messages import (
 from beagle.ports import Ended, Orchestrator
 from beagle.records import Place
 from beagle.template import Workload, workload_name
+from beagle.workload import prepare
 
 log = logging.getLogger(__name__)
 
@@ -136,8 +135,7 @@ class Launcher(BusActor):
             self.orchestrator.stop(workload.name)
 
     def _workload(self, experiment: Experiment) -> Workload:
-        project = projects.load(self.world.store, experiment.project)
-        return prepare(project.template, project, experiment)
+        return prepare(self.world.plans.of(experiment.project), experiment)
 
     def _judge(self, name: str) -> None:
         """One that the orchestrator has: adopt it if it may run, else end it and give its place back."""

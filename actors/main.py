@@ -23,6 +23,7 @@ from beagle.errors import Unavailable
 from beagle.folder import Folder
 from beagle.messages import Answer, Message
 from beagle.ports import Orchestrator, Store
+from beagle.projects import Plans
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
@@ -101,7 +102,7 @@ class OwnSession:
         self._store: Store = SqliteStore(folder.database)
         bus: Bus = MemoryBus(bindings(SITE))
         self._bus = bus
-        world = World(store=self._store, bus=bus, clock=Clock(), site=SITE)
+        world = World(store=self._store, bus=bus, clock=Clock(), site=SITE, plans=Plans(self._store))
         make = plugins.orchestrator(orchestrator)
         self._system = Embedded(world, make(folder.path, SITE), scheduling, cast or Cast())
         self._system.start()

@@ -10,27 +10,12 @@ import pykka
 
 from actors.base import BusActor, Handlers, World
 from actors.watch import ExperimentMonitor, Leave
-from beagle import projects
 from beagle.experiment import Experiment, State
 from beagle.messages import ExperimentChanged
-from beagle.project import Definition
 from bus.port import Delivery
 from bus.routes import METRICS
 
 log = logging.getLogger(__name__)
-
-
-class Definitions:
-    """The definitions of projects, each read once: they never change."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._known: dict[str, Definition] = {}
-
-    def of(self, project: str) -> Definition:
-        if project not in self._known:
-            self._known[project] = projects.load(self._world.store, project).definition
-        return self._known[project]
 
 
 class Monitor(BusActor):
@@ -40,7 +25,6 @@ class Monitor(BusActor):
 
     def __init__(self, world: World, queues: tuple[str, ...]) -> None:
         super().__init__(world, queues)
-        self._definitions = Definitions(world)
         self._children: dict[str, pykka.ActorRef[Any]] = {}
         self._ticks = 0
 
@@ -87,7 +71,7 @@ class Monitor(BusActor):
     def _child(self, name: str) -> pykka.ActorRef[Any]:
         child = self._children.get(name)
         if child is None:
-            child = self.child.start(self.world, name, self._definitions.of, self.actor_ref)
+            child = self.child.start(self.world, name, self.actor_ref)
             self._children[name] = child
         return child
 

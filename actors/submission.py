@@ -12,7 +12,7 @@ from beagle.errors import InvalidInput, Refused
 from beagle.messages import SubmitProject, new_id
 from beagle.ports import Store
 from beagle.project import Definition
-from beagle.records import Project, ProjectState
+from beagle.records import Plan, Project, ProjectState
 from beagle.template import Template
 from beagle.template_file import read_template
 
@@ -52,14 +52,15 @@ class Submission:
         project = Project(
             id=new_id(),
             name=definition.name,
-            definition=definition,
-            template=self.template,
             digest=digest,
             source=self.source,
+            objective=definition.objective,
+            direction=definition.direction,
+            pause_after_failures=definition.pause_after_failures,
             created_at=now,
             planned=planned(definition),
         )
-        store.add([project])
+        projects.create(store, project, Plan(id=project.id, definition=definition, template=self.template))
         return project, False
 
     @staticmethod

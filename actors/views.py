@@ -55,8 +55,8 @@ def project_view(store: Store, project: Project) -> Answer:
         "state": project.state,
         "reason": project.reason,
         "source": project.source,
-        "objective": project.definition.objective,
-        "direction": project.definition.direction,
+        "objective": project.objective,
+        "direction": project.direction,
         "counts": {state.value: count for state, count in store.counts(project.id).items()},
         "planned": project.planned,
         "sent": project.sent,
@@ -92,7 +92,7 @@ def best(store: Store, project: Project, count: int) -> list[Experiment]:
             (project.id,),
             after=after,
             limit=100,
-            descending=project.definition.direction == "max",
+            descending=project.direction == "max",
         )
         found += _ended(store, page.records)
         if page.next is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -47,11 +46,9 @@ class _Save:
 class ExperimentMonitor(BusActor):
     """Everything of one attempt arrives here in its order, and is acknowledged after it is stored."""
 
-    def __init__(
-        self, world: World, name: str, definition: Callable[[str], Definition], host: pykka.ActorRef[Any]
-    ) -> None:
+    def __init__(self, world: World, name: str, host: pykka.ActorRef[Any]) -> None:
         super().__init__(world)
-        self._name, self._host, self._definition_of = name, host, definition
+        self._name, self._host = name, host
         self._identity, _, attempt = name.rpartition("-")
         self._attempt = int(attempt)
         self._experiment: Experiment | None = None
@@ -196,7 +193,7 @@ class ExperimentMonitor(BusActor):
 
     def _known(self) -> tuple[Experiment, Definition]:
         experiment = self._experiment or self._reload()
-        return experiment, self._definition_of(experiment.project)
+        return experiment, self.world.plans.of(experiment.project).definition
 
     def _reload(self) -> Experiment:
         self._experiment = lifecycle.load(self.world.store, self._identity)

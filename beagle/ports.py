@@ -9,11 +9,11 @@ from typing import Generic, Protocol, TypeVar
 
 from beagle.experiment import Experiment, State, Value
 from beagle.project import Definition
-from beagle.records import Applied, Metric, Observation, Place, Project, Summary, System
+from beagle.records import Applied, Metric, Observation, Place, Plan, Project, Summary, System
 from beagle.template import Template, Workload
 
-Record = Experiment | Place | Project | System | Summary | Observation | Applied
-R = TypeVar("R", Experiment, Place, Project, System, Summary, Observation, Applied)
+Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied
+R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied)
 P = TypeVar("P")
 Cursor = str
 
@@ -48,6 +48,7 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
         "source": Index(("source", "state"), ("created_at", "id")),
         "all": Index((), ("created_at", "id")),
     },
+    Plan: {},
     System: {},
     Summary: {"objective": Index(("project",), ("objective", "id"), where="objective")},
     Observation: {"log": Index(("project",), ("ordinal", "id"))},

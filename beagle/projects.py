@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache, partial
 
 from pydantic import TypeAdapter
 
@@ -12,7 +13,7 @@ from beagle.errors import NotFound, Refused
 from beagle.experiment import SUCCESSES, State
 from beagle.ports import Store
 from beagle.project import Definition
-from beagle.records import Project, ProjectState
+from beagle.records import Plan, Project, ProjectState
 from beagle.template import Template
 
 _DEFINITION = TypeAdapter(Definition)
@@ -22,6 +23,29 @@ _TEMPLATE = TypeAdapter(Template)
 def digest(definition: Definition, template: Template) -> str:
     """The same for what asks for the same, however its files are laid out."""
     return hashlib.sha256(_DEFINITION.dump_json(definition) + _TEMPLATE.dump_json(template)).hexdigest()
+
+
+def create(store: Store, project: Project, plan: Plan) -> None:
+    """The plan first: a project that is seen has one."""
+    store.add([plan])
+    store.add([project])
+
+
+class Plans:
+    """The plans of a store, each read once. Safe from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._read = lru_cache(maxsize=1000)(partial(_plan, store))
+
+    def of(self, project: str) -> Plan:
+        return self._read(project)
+
+
+def _plan(store: Store, project: str) -> Plan:
+    found = store.get(Plan, project)
+    if found is None:
+        raise NotFound(f"there is no project {project}")
+    return found
 
 
 def load(store: Store, project: str) -> Project:
@@ -39,7 +63,7 @@ def runnable(store: Store) -> list[Project]:
 def burns(project: Project, counts: dict[State, int]) -> str | None:
     """The sentence to pause it with, when enough experiments failed since its start and none succeeded."""
     failed = counts[State.FAILED] - project.forgiven
-    most = project.definition.pause_after_failures
+    most = project.pause_after_failures
     if most <= 0 or failed < most or any(counts[state] for state in SUCCESSES):
         return None
     return f"{failed} experiments failed and none succeeded; resume it when the cause is mended"

@@ -1,13 +1,14 @@
 """What the store keeps besides experiments. Every record has an `id` and a `version` that counts its changes.
 
-Each kind is written by one module: `Place` by `places`, `Project` by `projects`, `System` by `system`, `Summary` and
-`Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway.
+Each kind is written by one module: `Place` by `places`, `Project` and `Plan` by `projects`, `System` by `system`,
+`Summary` and `Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from beagle.experiment import State
 from beagle.project import Definition
@@ -47,10 +48,21 @@ class ProjectState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """A definition and how far its search is. `sent` experiments of `planned` (None: open end) have been queued.
+class Plan:
+    """What a project asked for, under the project's id. It never changes, so that every process reads it once."""
 
-    `digest` identifies definition and template together; `forgiven` is how many failures the user has seen and resumed.
+    id: str
+    version: int = 0
+    definition: Definition
+    template: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """How far a project's search is: `sent` experiments of `planned` (None: open end) have been queued.
+
+    `digest` identifies its plan; `source` is the file it came from; `forgiven` is how many failures the user has seen
+    and resumed.
     """
 
     id: str
@@ -58,10 +70,11 @@ class Project:
     name: str
     state: ProjectState = ProjectState.RUNNING
     reason: str = ""
-    definition: Definition
-    template: Template
     digest: str
     source: str = ""
+    objective: str
+    direction: Literal["min", "max"]
+    pause_after_failures: int
     created_at: float
     ended_at: float | None = None
     sent: int = 0
@@ -120,7 +133,7 @@ class Applied:
 class Metric:
     """One report. Unique per (experiment, attempt, source, sequence); for files the sequence is the byte offset.
 
-    `time` is seconds since the epoch at which Beagle read it. `refusals` are sentences about values that were no metric.
+    `time` is seconds since the epoch at which Beagle read it. `refusals` are sentences on values that are no metric.
     """
 
     experiment: str

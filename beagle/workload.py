@@ -7,25 +7,25 @@ from dataclasses import replace
 from hashlib import sha256
 
 from beagle.experiment import Experiment
-from beagle.records import Project
+from beagle.records import Plan
 from beagle.space import as_text
-from beagle.template import Service, Template, Workload, workload_name
+from beagle.template import Service, Workload, workload_name
 
 
-def prepare(template: Template, project: Project, experiment: Experiment) -> Workload:
+def prepare(plan: Plan, experiment: Experiment) -> Workload:
     """Folders for output, checkpoints and reports are the orchestrator's to add."""
     name = workload_name(experiment.id, experiment.attempt)
     told = {
-        "BEAGLE_PROJECT": project.name,
-        "BEAGLE_PROJECT_ID": project.id,
+        "BEAGLE_PROJECT": plan.definition.name,
+        "BEAGLE_PROJECT_ID": plan.id,
         "BEAGLE_EXPERIMENT": experiment.id,
         "BEAGLE_NUMBER": str(experiment.number),
         "BEAGLE_ATTEMPT": str(experiment.attempt),
-        "BEAGLE_SEED": str(seed_of(project.definition.seed, experiment.number)),
+        "BEAGLE_SEED": str(seed_of(plan.definition.seed, experiment.number)),
         "BEAGLE_PARAMETERS": json.dumps(experiment.parameters, allow_nan=False),
         "BEAGLE_WORKLOAD": name,
     }
-    services = tuple(_filled(service, experiment, told) for service in template.services)
+    services = tuple(_filled(service, experiment, told) for service in plan.template.services)
     return Workload(name=name, experiment=experiment.id, attempt=experiment.attempt, services=services)
 
 

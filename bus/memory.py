@@ -4,6 +4,7 @@ here that would not work apart."""
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import threading
 from collections import deque
@@ -80,16 +81,17 @@ class MemoryBus:
 
     def request(self, message: AnyMessage, *, timeout: float) -> Answer:
         answered = threading.Event()
-        answers: list[Answer] = []
+        answers: list[str] = []
 
         def take(answer: Answer) -> None:
-            answers.append(answer)
+            answers.append(json.dumps(answer))
             answered.set()
 
         self._publish(message, take)
         if not answered.wait(timeout):
             raise Unavailable(f"{type(message).__name__} was not answered within {timeout:g} s")
-        return answers[0]
+        answered_with: Answer = json.loads(answers[0])
+        return answered_with
 
     def consume(self, queue: str, deliver: Callable[[Delivery], None], *, prefetch: int) -> _Consumer:
         with self._lock:

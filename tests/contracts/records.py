@@ -7,7 +7,7 @@ from collections.abc import Callable
 from beagle.experiment import Experiment, Failure, State
 from beagle.ports import Page, Record
 from beagle.project import Definition
-from beagle.records import Applied, Metric, Observation, Place, Project, ProjectState, Summary, System
+from beagle.records import Applied, Metric, Observation, Place, Plan, Project, ProjectState, Summary, System
 from beagle.space import Choice, Float, Int, Layers, Lineal
 from beagle.template import Service, Template
 
@@ -46,7 +46,7 @@ def metric(sequence: int, *, experiment: str = "e" * 24, attempt: int = 1, sourc
     )
 
 
-def project(number: int, *, state: ProjectState = ProjectState.RUNNING) -> Project:
+def plan() -> Plan:
     parameters = (
         Choice(name="KIND", values=("1", 1, 1.5, True, "true", "größer 🐶")),
         Lineal(name="LR", initial=0.01, final=0.1, interval=0.04),
@@ -55,14 +55,42 @@ def project(number: int, *, state: ProjectState = ProjectState.RUNNING) -> Proje
         Int(name="SEED", low=-(2**62), high=2**62),
     )
     service = Service(name="main", command=("python3", "train.py"), environment={"A": ""}, working_dir=".", main=True)
+    return Plan(
+        id=PROJECT,
+        definition=Definition(name="digits", template="t.yml", parameters=parameters, settings={"depth": 2**62}),
+        template=Template(filename="t.yml", folder="/home/user", services=(service,)),
+    )
+
+
+def project(number: int, *, state: ProjectState = ProjectState.RUNNING) -> Project:
     return Project(
         id=f"{number:024x}",
         name="digits",
         state=state,
+        digest=f"digest {number % 2}",
+        source="/home/user/größer.yml",
+        objective="accuracy",
+        direction="max",
+        pause_after_failures=5,
+        created_at=1700000000.0 + number,
+        planned=2**62,
+    )
+
+
+def plan() -> Plan:
+    parameters = (
+        Choice(name="KIND", values=("1", 1, 1.5, True, "true", "größer 🐶")),
+        Lineal(name="LR", initial=0.01, final=0.1, interval=0.04),
+        Layers(name="LAYERS", lengths=(1, 2), units=(20, 50)),
+        Float(name="MOMENTUM", low=1e-300, high=1e300, log=True),
+        Int(name="SEED", low=-(2**62), high=2**62),
+    )
+    service = Service(name="main", command=("python3", "train.py"), environment={"A": ""}, working_dir=".", main=True)
+    return Plan(
+        id=PROJECT,
+        version=1,
         definition=Definition(name="digits", template="t.yml", parameters=parameters, settings={"depth": 2**62}),
         template=Template(filename="t.yml", folder="/home/user", services=(service,)),
-        digest=f"digest {number % 2}",
-        created_at=1700000000.0 + number,
     )
 
 
@@ -96,7 +124,9 @@ def one_of_each() -> list[Record]:
             retried={Failure.LOST: 2, Failure.LAUNCH: 1},
         ),
         Place(id="place-1", version=1, number=1, open=True, of=3, experiment="0" * 24, attempt=2, taken_at=5.5),
+        plan(),
         project(1),
+        plan(),
         System(version=4, running=True, limit=2**31),
         Summary(
             id="0" * 24,
