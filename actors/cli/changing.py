@@ -1,0 +1,57 @@
+"""The commands that change: stop, retry and limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from actors.cli.client import opened, state_folder, wait_until_dead
+from actors.cli.output import say
+from actors.cli.words import View, clean, plural
+from actors.main import Session
+from beagle.errors import BeagleError, InvalidInput, NotFound, Refused
+from beagle.messages import Message, RetryExperiment, SetLimit, ShowSystem, StopExperiment
+
+
+def stop(folder: Path | None, orchestrator: str, experiments: Iterable[str]) -> None:
+    with opened(state_folder(folder), orchestrator) as session:
+        _each(session, experiments, lambda name: StopExperiment(experiment=name), _stopped)
+        if session.owner:
+            wait_until_dead(session)
+
+
+def retry(folder: Path | None, orchestrator: str, experiments: Iterable[str]) -> None:
+    with opened(state_folder(folder), orchestrator) as session:
+        _each(session, experiments, lambda name: RetryExperiment(experiment=name), _queued)
+        if session.owner:
+            say("nothing runs experiments here now; `beagle run` does")
+
+
+def limit(folder: Path | None, orchestrator: str, limit: int | None) -> None:
+    with opened(state_folder(folder), orchestrator) as session:
+        answer = session.ask(ShowSystem() if limit is None else SetLimit(limit=limit))
+    say(f"at most {plural(answer['limit'], 'experiment')} at a time")
+
+
+def _each(
+    session: Session, experiments: Iterable[str], order: Callable[[str], Message], said: Callable[[View], str]
+) -> None:
+    """Give every order, whatever becomes of the others; then raise what went wrong, as one error."""
+    refused: list[BeagleError] = []
+    for name in experiments:
+        try:
+            say(said(session.ask(order(name))["experiment"]))
+        except (NotFound, Refused, InvalidInput) as error:
+            refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise InvalidInput([str(error) for error in refused])
+
+
+def _stopped(experiment: View) -> str:
+    return f"{clean(experiment['name'])} is {experiment['state']}: {clean(experiment['reason'])}"
+
+
+def _queued(experiment: View) -> str:
+    return f"{clean(experiment['name'])} is queued again, as attempt {experiment['attempt']}"

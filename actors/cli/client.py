@@ -1,0 +1,75 @@
+"""What commands know of the system: a session with whoever owns the state folder, and questions that run over pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from actors.cli.crash import Crashed
+from actors.cli.words import View
+from actors.main import Session, open_session
+from beagle.errors import BeagleError, NotFound
+from beagle.folder import NAME, Folder, find
+from beagle.messages import Message, ShowSystem
+
+# A template's grace between SIGTERM and SIGKILL is 10 s by default.
+LONGEST_STOP = 60.0
+
+
+@contextmanager
+def opened(folder: Path, orchestrator: str = "process", *, scheduling: bool = False) -> Iterator[Session]:
+    """A session, closed at the end. Raises what `open_session` raises; other surprises as `Crashed`."""
+    session: Session | None = None
+    try:
+        session = open_session(folder, orchestrator=orchestrator, scheduling=scheduling)
+        yield session
+    except (BeagleError, OSError):
+        raise
+    except Exception as error:
+        raise Crashed(folder) from error
+    finally:
+        if session is not None:
+            session.close()
+
+
+def pages(session: Session, question: Callable[[str | None], Message], key: str) -> Iterator[View]:
+    """All records of a list, page after page; `question` makes the message for a cursor."""
+    after: str | None = None
+    while True:
+        answer = session.ask(question(after))
+        yield from answer[key]
+        after = answer["next"]
+        if after is None:
+            return
+
+
+def state_folder(asked: Path | None) -> Path:
+    """The folder that a command without a project file means. Raises `NotFound` with what to do when there is none."""
+    here = Path.cwd()
+    found = find(here) if asked is None else asked
+    if found is None:
+        raise NotFound(
+            f"there is no {NAME} in {here} or above it: go where your project file is, name one with --folder,"
+            " or start with `beagle run project.yml`"
+        )
+    if not found.exists():
+        raise NotFound(f"there is no folder {found}; `beagle run project.yml --folder {found}` makes one")
+    Folder(found).check()
+    if not (found / "version").exists():
+        raise NotFound(f"{found} is empty; `beagle run project.yml --folder {found}` makes it a state folder")
+    return found
+
+
+def wait_until_dead(session: Session) -> None:
+    """Stay until nothing of an ended attempt runs any more: only the process that owns the folder ends what it stopped.
+
+    Gives up after a minute; the next owner goes on with it.
+    """
+    deadline = time.monotonic() + LONGEST_STOP
+    while time.monotonic() < deadline:
+        system = session.ask(ShowSystem())
+        if system["held"] <= system["counts"]["pool"]:
+            return
+        time.sleep(0.02)
