@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 from beagle.errors import InvalidInput
 from beagle.experiment import Value
 from beagle.ports import INDEXES, Cursor, R, Record
+from beagle.records import Metric
 
 # Infinity and NaN are kept as the constants that Python's json writes too; the default would store null.
 _CONFIG = ConfigDict(ser_json_inf_nan="constants")
@@ -48,16 +49,16 @@ class Codec:
         record: R = self._adapter(kind).validate_json(f"[{body}]")[0]
         return record
 
-    def encode_values(self, values: dict[str, float]) -> str:
-        """Raises `InvalidInput` as `encode` does."""
-        body = self._values.dump_json(values).decode()
-        if _LOST in body and self.decode_values(body).keys() != values.keys():
-            raise InvalidInput([f"the metric {values!r} cannot be stored: a name in it is not Unicode"])
-        return body
+    def encode_report(self, metric: Metric) -> tuple[str, str | None]:
+        """The values, and the refusals if there are any. Raises `InvalidInput` as `encode` does."""
+        body = self._values.dump_json(metric.values).decode()
+        if _LOST in body and self._values.validate_json(body).keys() != metric.values.keys():
+            raise InvalidInput([f"the metric {metric.values!r} cannot be stored: a name in it is not Unicode"])
+        return body, json.dumps(metric.refusals) if metric.refusals else None
 
-    def decode_values(self, body: str) -> dict[str, float]:
-        """What `encode_values` wrote."""
-        return self._values.validate_json(body)
+    def decode_report(self, body: str, refusals: str | None) -> tuple[dict[str, float], tuple[str, ...]]:
+        """What `encode_report` wrote."""
+        return self._values.validate_json(body), tuple(json.loads(refusals)) if refusals else ()
 
     def _adapter(self, kind: type[Record]) -> TypeAdapter[Any]:
         found = self._records.get(kind)

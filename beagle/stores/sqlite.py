@@ -95,8 +95,8 @@ class SqliteStore:
     def append(self, metrics: Sequence[Metric]) -> list[bool]:
         """As the port says. All of one call are stored in one transaction, or none."""
         rows = [
-            ((m.experiment, m.attempt), (m.source, m.sequence, m.time, m.step, self._codec.encode_values(m.values)))
-            for m in metrics
+            ((each.experiment, each.attempt), (each.source, each.sequence, each.time, each.step, *report))
+            for each, report in zip(metrics, map(self._codec.encode_report, metrics), strict=True)
         ]
 
         def work(file: sqlite3.Connection) -> list[bool]:
@@ -117,18 +117,21 @@ class SqliteStore:
         (start,) = (0,) if after is None else read_cursor(scope, after, 1)
         values = (experiment, attempt, start, _limit(limit) + 1)
         rows = self._file.read(sql.METRICS, values)
-        records = [
-            Metric(
-                experiment=experiment,
-                attempt=attempt,
-                source=source,
-                sequence=sequence,
-                time=time,
-                values=self._codec.decode_values(body),
-                step=step,
+        records = []
+        for _, source, sequence, time, step, *report in rows[:limit]:
+            reported, refusals = self._codec.decode_report(*report)
+            records.append(
+                Metric(
+                    experiment=experiment,
+                    attempt=attempt,
+                    source=source,
+                    sequence=sequence,
+                    time=time,
+                    values=reported,
+                    step=step,
+                    refusals=refusals,
+                )
             )
-            for _, source, sequence, time, step, body in rows[:limit]
-        ]
         return Page(records, write_cursor(scope, [rows[limit - 1][0]]) if len(rows) > limit else None)
 
     def close(self) -> None:

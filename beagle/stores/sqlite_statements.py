@@ -33,7 +33,7 @@ END;
 CREATE TABLE series (number INTEGER PRIMARY KEY, experiment, attempt, UNIQUE (experiment, attempt));
 
 CREATE TABLE metric (
-    series, ordinal, source, sequence, time, step, body,
+    series, ordinal, source, sequence, time, step, body, refusals,
     PRIMARY KEY (series, ordinal), UNIQUE (series, source, sequence)
 ) WITHOUT ROWID
 """
@@ -44,12 +44,12 @@ COUNTS_OF_ALL = "SELECT state, sum(n) FROM tally GROUP BY state"
 SERIES = "SELECT number FROM series WHERE experiment = ? AND attempt = ?"
 ADD_SERIES = "INSERT INTO series (experiment, attempt) VALUES (?, ?)"
 ADD_METRIC = """
-    INSERT INTO metric (series, ordinal, source, sequence, time, step, body)
-    VALUES (?, (SELECT coalesce(max(ordinal), 0) + 1 FROM metric WHERE series = ?), ?, ?, ?, ?, ?)
+    INSERT INTO metric (series, ordinal, source, sequence, time, step, body, refusals)
+    VALUES (?, (SELECT coalesce(max(ordinal), 0) + 1 FROM metric WHERE series = ?), ?, ?, ?, ?, ?, ?)
     ON CONFLICT (series, source, sequence) DO NOTHING
 """
 METRICS = f"""
-    SELECT ordinal, source, sequence, time, step, body FROM metric
+    SELECT ordinal, source, sequence, time, step, body, refusals FROM metric
     WHERE series = ({SERIES}) AND ordinal > ? ORDER BY ordinal LIMIT ?
 """
 REMOVE_METRICS = (

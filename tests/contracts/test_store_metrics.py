@@ -17,8 +17,9 @@ def test_a_metric_comes_back_as_it_was_stored(store):
     full = replace(
         metric(2**62, source="größer/log 🐶.txt"), step=2**62, values={"größe": -1e300, "": 5e-324, "n": 1e308}
     )
-    store.append([plain, full])
-    assert store.metrics("e" * 24, 1) == Page([plain, full], None)
+    refused = replace(metric(3), values={}, refusals=("cost=nan is not finite", "größer \udc80"))
+    store.append([plain, full, refused])
+    assert store.metrics("e" * 24, 1) == Page([plain, full, refused], None)
     assert store.metrics("e" * 24, 1).records[0].step is None
 
 
