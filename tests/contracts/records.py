@@ -77,23 +77,6 @@ def project(number: int, *, state: ProjectState = ProjectState.RUNNING) -> Proje
     )
 
 
-def plan() -> Plan:
-    parameters = (
-        Choice(name="KIND", values=("1", 1, 1.5, True, "true", "größer 🐶")),
-        Lineal(name="LR", initial=0.01, final=0.1, interval=0.04),
-        Layers(name="LAYERS", lengths=(1, 2), units=(20, 50)),
-        Float(name="MOMENTUM", low=1e-300, high=1e300, log=True),
-        Int(name="SEED", low=-(2**62), high=2**62),
-    )
-    service = Service(name="main", command=("python3", "train.py"), environment={"A": ""}, working_dir=".", main=True)
-    return Plan(
-        id=PROJECT,
-        version=1,
-        definition=Definition(name="digits", template="t.yml", parameters=parameters, settings={"depth": 2**62}),
-        template=Template(filename="t.yml", folder="/home/user", services=(service,)),
-    )
-
-
 def one_of_each() -> list[Record]:
     """Every kind once, with every field away from its default."""
     return [
@@ -124,7 +107,6 @@ def one_of_each() -> list[Record]:
             retried={Failure.LOST: 2, Failure.LAUNCH: 1},
         ),
         Place(id="place-1", version=1, number=1, open=True, of=3, experiment="0" * 24, attempt=2, taken_at=5.5),
-        plan(),
         project(1),
         plan(),
         System(version=4, running=True, limit=2**31),
