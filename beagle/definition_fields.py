@@ -34,7 +34,9 @@ class Shared(Fields):
     experiment_accuracy_limit: float | None = Field(default=None, description="a number, such as 0.98")
     optimization: dict[str, object] | None = Field(default=None, description="a mapping with type and its settings")
     retries: dict[str, object] | None = Field(default=None, description="a mapping of failures to numbers")
-    pause_after_failures: int = Field(default=5, ge=0, description="a whole number; 0 never pauses")
+    pause_after_failures: int = Field(
+        default=5, ge=0, le=MOST_EXPERIMENTS, description="a whole number; 0 never pauses"
+    )
 
 
 class Project(Fields):
@@ -72,8 +74,11 @@ class Optimization(Fields):
     seed: int = Field(default=0, ge=0, lt=2**63, description="a whole number from 0 on")
 
 
+Count = Annotated[int, Field(ge=0, le=1000, description="how many retries, from 0 to 1000")]
+
+
 class Retries(Fields):
-    launch: int = Field(default=RETRIES[Failure.LAUNCH], ge=0, description="how many retries, from 0 on")
-    exit: int = Field(default=RETRIES[Failure.EXIT], ge=0, description="how many retries, from 0 on")
-    out_of_memory: int = Field(default=RETRIES[Failure.OUT_OF_MEMORY], ge=0, description="how many retries, from 0 on")
-    lost: int = Field(default=RETRIES[Failure.LOST], ge=0, description="how many retries, from 0 on")
+    launch: Count = RETRIES[Failure.LAUNCH]
+    exit: Count = RETRIES[Failure.EXIT]
+    out_of_memory: Count = RETRIES[Failure.OUT_OF_MEMORY]
+    lost: Count = RETRIES[Failure.LOST]

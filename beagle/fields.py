@@ -86,7 +86,7 @@ class Reader:
     def _sentence(model: type[F], loc: Place, kind: str, given: object) -> str:
         name = str(loc[0])
         if kind == "extra_forbidden":
-            return f"is no field that is known here; {meant(name, {*model.model_fields, *model.others})}"
+            return f"is no field that is known here; {meant(name, model.model_fields, model.others)}"
         right = model.model_fields[name].description
         if kind == "missing":
             return f"is missing; give {right}"

@@ -15,10 +15,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """`did you mean epochs?`, or all that there is when nothing is near."""
+def meant(word: str, known: Iterable[str], beside: Iterable[str] = ()) -> str:
+    """`did you mean epochs?`, or what is `known` when nothing there or `beside` is near."""
     names = sorted(known)
-    near = nearest(word, names)
+    near = nearest(word, [*names, *beside])
     return f"did you mean {near}?" if near else f"there is {', '.join(names) or 'none'}"
 
 
