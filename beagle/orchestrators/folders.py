@@ -61,7 +61,7 @@ class Attempt:
         """None when nobody has started it; a claim that a crash of the machine left empty is nobody's process."""
         try:
             content = _load(f"{self.path}/shim.json")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError:
             return Claim()

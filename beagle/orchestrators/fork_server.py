@@ -25,10 +25,12 @@ def main() -> None:
     gc.freeze()  # the collector would touch, and so copy, every page that a shim shares with this process
     gc.disable()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:
             return
         with socket.socket(fileno=descriptors[0]) as channel:
+            # An experiment that held it would keep the scheduler from seeing that its shim died.
+            channel.set_inheritable(False)
             control.sendall(bytes([_fork(control, channel)]))
 
 

@@ -46,13 +46,16 @@ class ProcessOrchestrator:
 
     def start(self, workload: Workload) -> float:
         watcher, attempt = self._watching(), self._folders.attempt(workload.name)
-        with self._starting:
-            if not attempt.is_forbidden() and attempt.claim() is None:
-                started_at = self._launch(watcher, attempt, workload)
-                if started_at is not None:
-                    return started_at
-            claim = attempt.claim()
-            watcher.adopt(attempt)
+        try:
+            with self._starting:
+                if not attempt.is_forbidden() and attempt.claim() is None:
+                    started_at = self._launch(watcher, attempt, workload)
+                    if started_at is not None:
+                        return started_at
+                claim = attempt.claim()
+        except OSError as error:
+            raise _failure(workload.name, error.errno or 0, str(error)) from error
+        watcher.adopt(attempt)
         return claim.started_at if claim is not None else time.time()
 
     def stop(self, name: str) -> None:
@@ -109,11 +112,8 @@ class ProcessOrchestrator:
     def _launch(self, watcher: Watcher, attempt: Attempt, workload: Workload) -> float | None:
         """When it was started; None when someone else has claimed it."""
         now = time.time()
-        try:
-            attempt.prepare()
-            self._folders.enter(workload.name)
-        except OSError as error:
-            raise _failure(workload.name, error.errno or 0, str(error)) from error
+        attempt.prepare()
+        self._folders.enter(workload.name)
         watched = watcher.prepare(attempt)
         try:
             shim, number = self._shims.start(_request(attempt, workload, now))
@@ -168,15 +168,15 @@ def _request(attempt: Attempt, workload: Workload, now: float) -> dict[str, obje
 
 
 def _log_file(attempt: Attempt, stream: str) -> str:
-    service, _, stream = stream.rpartition("/")
-    if stream not in ("out", "err") or "/" in service:
+    service, _, kind = stream.rpartition("/")
+    if kind not in ("out", "err") or "/" in service:
         raise NotFound(f'there is no stream "{stream}"; there are out, err, <service>/out and <service>/err')
     if not service:
         claim = attempt.claim()
         if claim is None or not claim.services:
             raise NotFound(f"{attempt.name} has not written anything")
         service = claim.main or claim.services[0]
-    return f"{attempt.path}/{service}.{stream}"
+    return f"{attempt.path}/{service}.{kind}"
 
 
 def _problems(template: Template, service: Service) -> Iterator[str]:

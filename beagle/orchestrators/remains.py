@@ -21,18 +21,18 @@ def began(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
-def descendants(ancestor: int) -> list[int]:
-    """All that `ancestor` and its descendants started and that still exists, zombies included."""
-    children: dict[int, list[int]] = {}
+def descendants(ancestor: int) -> dict[int, int]:
+    """All that `ancestor` and its descendants started and that still exists, zombies included: ids and their groups."""
+    children: dict[int, dict[int, int]] = {}
     for pid in _pids():
         fields = _stat(pid)
         if fields:
-            children.setdefault(int(fields[1]), []).append(pid)
-    found: list[int] = []
+            children.setdefault(int(fields[1]), {})[pid] = int(fields[2])
+    found: dict[int, int] = {}
     parents = [ancestor]
     while parents:
-        below = children.get(parents.pop(), [])
-        found += below
+        below = children.get(parents.pop(), {})
+        found |= below
         parents += below
     return found
 

@@ -122,19 +122,29 @@ class Supervision:
         self._reap()
         if self._childless:
             return
-        self._signal(signal.SIGTERM)
-        patience = time.monotonic() + self._grace
+        told: set[int] = set()
+        patience, pause = time.monotonic() + self._grace, 0.01
         while not self._childless and (left := patience - time.monotonic()) > 0:
-            self._wait(left)
+            # Again and again, for what was forked meanwhile and left its group.
+            told |= self._signal(signal.SIGTERM, told)
+            self._wait(min(left, pause))
+            pause *= 2
         self._killed = True
         while not self._childless:
-            self._signal(signal.SIGKILL)
+            self._signal(signal.SIGKILL, set())
             self._wait(0.01)
 
-    def _signal(self, number: signal.Signals) -> None:
-        for pid in descendants(os.getpid()):
+    def _signal(self, number: signal.Signals, but: set[int]) -> set[int]:
+        """To whole groups of the descendants, so that no fork of this moment escapes it; returns the groups."""
+        own, members = os.getpgrp(), descendants(os.getpid())
+        groups = set(members.values()) - but - {own}
+        for group in groups:
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+                os.killpg(group, number)
+        for pid in (pid for pid, group in members.items() if group == own):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)  # it joined the shim's group, which must not die of it
+        return groups
 
     def _is_forbidden(self) -> bool:
         return os.access(f"{self._folder}/stop", os.F_OK)
