@@ -43,7 +43,7 @@ class LiveView:
     def _tell_failure(self, line: str) -> None:
         self._failures += 1
         if self._failures <= MOST_FAILURES:
-            self._console.print(Text(line, style=STYLES["failed"]))
+            self._console.print(_one_line(line, STYLES["failed"]))
         if self._failures == MOST_FAILURES:
             self._console.print(Text("further failures are counted below, and listed by `beagle experiments`"))
 
@@ -68,26 +68,32 @@ class Picture:
         if look.best is not None:
             yield Text()
             yield _best(look)
-        yield Text("Ctrl-C pauses", style="dim")
+        if not look.is_over:
+            yield Text("Ctrl-C pauses", style="dim")
 
     def _running(self, room: int) -> RichTable:
         table = RichTable(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
         table.add_column("running", no_wrap=True, justify="right")
         table.add_column("for", no_wrap=True, justify="right")
-        table.add_column("parameters", no_wrap=True, overflow="ellipsis")
-        table.add_column("last metrics", no_wrap=True, overflow="ellipsis")
+        # These two may shrink: each cell then keeps to its line, and loses its end.
+        table.add_column("parameters")
+        table.add_column("last metrics")
         shown = self._look.running[:room]
         for view in shown:
             table.add_row(
                 Text(f"#{view['number']}", style=STYLES["pool"]),
                 elapsed(view, self._now),
-                Text(pairs(view["parameters"])),
-                Text(pairs(view["metrics"]), style="bold"),
+                _one_line(pairs(view["parameters"])),
+                _one_line(pairs(view["metrics"])),
             )
         hidden = self._look.project["counts"]["pool"] - len(shown)
         if hidden > 0:
             table.add_row("", "", Text(f"and {hidden} more", style="dim"), "")
         return table
+
+
+def _one_line(words: str, style: str = "") -> Text:
+    return Text(words, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _bar(look: Look, ran: float, width: int) -> RichTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -87,23 +87,25 @@ def experiments(folder: Path | None, orchestrator: str, form: Format, project: s
             warn(f"these are the first {MOST_DRAWN:,}; --format json or a pipe shows all")
 
 
-def listing(views: Iterable[View], now: float) -> Table:
-    """One row for each experiment, as `experiments` and `best` print them."""
+def listing(views: Sequence[View], now: float) -> Table:
+    """One row for each experiment; the attempt is shown where any has had more than one."""
+    again = ["attempt"] if any(view["attempt"] > 1 for view in views) else []
     return Table(
-        columns=("#", "state", "for", "attempt", "parameters", "last metrics", "reason"),
+        columns=("#", "state", "for", *again, "parameters", "last metrics", "reason"),
         rows=[
             (
                 str(view["number"]),
                 view["state"],
                 elapsed(view, now),
-                str(view["attempt"]),
+                *(str(view[column]) for column in again),
                 pairs(view["parameters"]),
                 pairs(view["metrics"]),
                 view["reason"],
             )
             for view in views
         ],
-        folding=frozenset({"parameters", "last metrics", "reason"}),
+        folding=frozenset({"parameters", "last metrics"}),
+        cut=frozenset({"reason"}),
         numeric=frozenset({"#", "for", "attempt"}),
     )
 
@@ -223,6 +225,7 @@ def results(views: Iterable[View], objective: str) -> Table:
             )
             for view in views
         ],
-        folding=frozenset({"parameters", "reason"}),
+        folding=frozenset({"parameters"}),
+        cut=frozenset({"reason"}),
         numeric=frozenset({"#", objective}),
     )

@@ -31,11 +31,12 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of words. On a terminal, too long cells wrap in the columns of `folding`, and are cut in all others."""
+    """Rows of words. On a terminal, the columns of `folding` wrap; those of `cut` lose what does not fit, or go."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     folding: frozenset[str] = frozenset()
+    cut: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
 
 

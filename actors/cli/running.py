@@ -70,6 +70,7 @@ class Run:
             projects = self._submit(session)
             if all(view["state"] in {"completed", "stopped"} for view in projects):
                 return self._ran_before(session, projects)
+            _open(session, projects)
         elif not session.ask(ShowSystem())["running"]:
             return _paused_elsewhere()
         session.ask(StartSystem())
@@ -93,11 +94,6 @@ class Run:
         self.followers = [Follower(view["id"], self.since, told=ended(view["counts"])) for view in projects]
         if self.limit is not None:
             session.ask(SetLimit(limit=self.limit))
-        limit = session.ask(ShowSystem())["limit"]
-        for view in projects:
-            say(_opening(view, limit))
-        if not limit:
-            warn("the limit is 0: nothing starts before `beagle limit` raises it")
         return projects
 
     def _follow(self, session: Session, view: Watching) -> list[Look]:
@@ -144,12 +140,16 @@ def _view() -> Watching:
     return LiveView()
 
 
-def _opening(project: View, limit: int) -> str:
-    """What is about to happen, or to go on."""
-    planned = "any number of experiments" if project["planned"] is None else f"{project['planned']} experiments"
-    words = f"{clean(project['name'])}: {planned}, at most {limit} at a time"
-    before = ended(project["counts"])
-    return f"{words}; {before} have ended before" if before else words
+def _open(session: Session, projects: Sequence[View]) -> None:
+    """Say what is about to happen, or to go on."""
+    limit = session.ask(ShowSystem())["limit"]
+    for project in projects:
+        planned = "any number of experiments" if project["planned"] is None else f"{project['planned']} experiments"
+        before = ended(project["counts"])
+        again = f"; {before} have ended before" if before else ""
+        say(f"{clean(project['name'])}: {planned}, at most {limit} at a time{again}")
+    if not limit:
+        warn("the limit is 0: nothing starts before `beagle limit` raises it")
 
 
 def _paused_elsewhere() -> int:
