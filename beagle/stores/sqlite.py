@@ -82,9 +82,8 @@ class SqliteStore:
         return int(rows[0][0])
 
     def counts(self, project: str | None = None) -> dict[State, int]:
-        """As the port says; kept by triggers, so exact. Of all projects it is the sum over the projects."""
-        text, values = (sql.COUNTS_OF_ALL, ()) if project is None else (sql.COUNTS_OF_ONE, (project,))
-        found = dict(self._file.read(text, values))
+        """As the port says; kept by triggers, so exact."""
+        found = dict(self._file.read(sql.COUNTS, (sql.ALL_PROJECTS if project is None else project,)))
         return {state: found.get(state.value, 0) for state in State}
 
     def remove(self, kind: type[R], ids: Sequence[str]) -> None:

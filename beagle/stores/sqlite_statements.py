@@ -8,38 +8,42 @@ from beagle.experiment import Value
 from beagle.ports import INDEXES, Index, Record
 from beagle.stores.codec import columns, reader
 
-# `tally` counts the experiments of a project in each state.
+# `tally` counts the experiments of a project in each state, and those of all projects under the number 0, which no text
+# equals.
 # Measured with 480,000 metrics of 16 experiments at a time: a number for each attempt and rows clustered behind it take
 # 81 bytes and 15 µs a metric, 1.1 ms for a page of 1,000; a table in order of arrival with an index over (experiment,
 # attempt) takes 165 bytes, 16 µs and 3.8 ms.
+# `series` is INTEGER because `number` is: with no type it would not be searched by its key.
 _REST = """
 CREATE TABLE tally (project, state, n, PRIMARY KEY (project, state)) WITHOUT ROWID;
 
 CREATE TRIGGER experiment_added AFTER INSERT ON experiment BEGIN
-    INSERT INTO tally VALUES (new.project, new.state, 1) ON CONFLICT (project, state) DO UPDATE SET n = n + 1;
+    INSERT INTO tally VALUES (new.project, new.state, 1), (0, new.state, 1)
+    ON CONFLICT (project, state) DO UPDATE SET n = n + 1;
 END;
 
 CREATE TRIGGER experiment_moved AFTER UPDATE OF project, state ON experiment
 WHEN old.state IS NOT new.state OR old.project IS NOT new.project BEGIN
-    UPDATE tally SET n = n - 1 WHERE project = old.project AND state = old.state;
-    INSERT INTO tally VALUES (new.project, new.state, 1) ON CONFLICT (project, state) DO UPDATE SET n = n + 1;
+    UPDATE tally SET n = n - 1 WHERE project IN (old.project, 0) AND state = old.state;
+    INSERT INTO tally VALUES (new.project, new.state, 1), (0, new.state, 1)
+    ON CONFLICT (project, state) DO UPDATE SET n = n + 1;
 END;
 
 CREATE TRIGGER experiment_removed AFTER DELETE ON experiment BEGIN
-    UPDATE tally SET n = n - 1 WHERE project = old.project AND state = old.state;
+    UPDATE tally SET n = n - 1 WHERE project IN (old.project, 0) AND state = old.state;
     DELETE FROM tally WHERE project = old.project AND state = old.state AND n = 0;
 END;
 
 CREATE TABLE series (number INTEGER PRIMARY KEY, experiment, attempt, UNIQUE (experiment, attempt));
 
 CREATE TABLE metric (
-    series, ordinal, source, sequence, time, step, body, refusals,
+    series INTEGER, ordinal, source, sequence, time, step, body, refusals,
     PRIMARY KEY (series, ordinal), UNIQUE (series, source, sequence)
 ) WITHOUT ROWID
 """
 
-COUNTS_OF_ONE = "SELECT state, n FROM tally WHERE project = ?"
-COUNTS_OF_ALL = "SELECT state, sum(n) FROM tally GROUP BY state"
+COUNTS = "SELECT state, n FROM tally WHERE project = ?"
+ALL_PROJECTS = 0
 
 SERIES = "SELECT number FROM series WHERE experiment = ? AND attempt = ?"
 ADD_SERIES = "INSERT INTO series (experiment, attempt) VALUES (?, ?)"
