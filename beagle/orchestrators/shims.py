@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,7 +17,7 @@ from beagle.errors import Unavailable
 from beagle.orchestrators.shim import CLAIMED, DONE
 
 _CODE = "import sys; sys.path.append(sys.argv[2]); from beagle.orchestrators.fork_server import main; main()"
-_PATIENCE = 10.0
+_PATIENCE = 10
 # Each takes about 2 MB of its own; more than so many experiments seldom end within the same moment.
 _MOST_IDLE = 64
 
@@ -32,16 +33,24 @@ class Shim:
 
     def __init__(self, channel: socket.socket) -> None:
         self._socket = channel
+        # In the kernel, where it costs no call; Python's own timeout polls before each.
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            channel.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", _PATIENCE, 0))
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def ask(self, request: bytes) -> tuple[bytes, int]:
-        """Hand it an attempt; returns `CLAIMED`, `TAKEN` or `REFUSED`, and an errno. Raises `ShimGone`."""
+        """Hand it an attempt; returns `CLAIMED`, `TAKEN` or `REFUSED`, and an errno.
+
+        Raises `ShimGone`, or `Unavailable` when it hangs.
+        """
         try:
-            self._socket.settimeout(_PATIENCE)
             self._socket.sendall(request)
             answer = self._socket.recv(2)
+        except BlockingIOError as error:
+            self.close()  # it may still claim the attempt, and runs it then: the next start adopts that
+            raise Unavailable(f"the process that is to watch it did not answer within {_PATIENCE} s") from error
         except OSError as error:
             raise ShimGone from error
         if len(answer) != 2:

@@ -9,13 +9,14 @@ import os
 import signal
 import time
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from beagle.orchestrators.remains import descendants, read
 
 _WAITED = (signal.SIGCHLD, signal.SIGTERM)
 # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal stays so over an exec.
-_DEFAULTS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+_DEFAULTS = tuple(number for number in signal.valid_signals() if signal.getsignal(number) == signal.SIG_IGN)
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -54,7 +55,7 @@ class Supervision:
         )
 
     def _start(self, service: dict[str, Any]) -> None:
-        environment = {**os.environ, **service["environment"]}
+        environment = {**_inherited(), **service["environment"]}
         command: list[str] = service["command"]
         try:
             os.chdir(service["directory"])
@@ -119,9 +120,8 @@ class Supervision:
 
     def _end_the_rest(self) -> None:
         """SIGTERM, the grace, SIGKILL until there are no children: so no descendants, for orphans become children."""
-        self._reap()
-        if self._childless:
-            return
+        if not self._childless:
+            self._reap()
         told: set[int] = set()
         patience, pause = time.monotonic() + self._grace, 0.01
         while not self._childless and (left := patience - time.monotonic()) > 0:
@@ -159,6 +159,12 @@ class Supervision:
             "out_of_memory": out_of_memory,
             "never": never,
         }
+
+
+@cache
+def _inherited() -> dict[str, str]:
+    """The scheduler's environment as of its start; `os.environ` decodes all of it each time."""
+    return dict(os.environ)
 
 
 def find(command: str, path: str) -> str | None:

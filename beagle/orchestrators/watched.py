@@ -146,13 +146,13 @@ def _log_tail(attempt: Attempt, service: str) -> str:
 
 
 def _last_lines(path: str) -> str:
-    with suppress(FileNotFoundError), Path(path).open("rb", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(max(0, size - _TAIL_BYTES))
-            lines = file.read(_TAIL_BYTES).decode(errors="replace").splitlines()
-            return "\n".join(lines[-_TAIL_LINES:])
-    return ""
+    size = _size(path)
+    if not size:
+        return ""
+    with Path(path).open("rb", buffering=0) as file:
+        file.seek(max(0, size - _TAIL_BYTES))
+        lines = file.read(_TAIL_BYTES).decode(errors="replace").splitlines()
+    return "\n".join(lines[-_TAIL_LINES:])
 
 
 def _size(path: str) -> int:

@@ -198,6 +198,21 @@ def test_an_idle_shim_that_died_is_replaced(world, orchestrator, seen):
     assert seen.ended(second.name).status == 0
 
 
+def test_a_shim_that_hangs_before_its_claim_is_adopted_when_it_wakes(world, orchestrator, seen, monkeypatch):
+    monkeypatch.setattr(shims, "_PATIENCE", 1)
+    first, second = workload(shell("exit 0")), workload(shell(f"echo ran >> {world.folder}/ledger; exit 4"))
+    orchestrator.start(first)
+    seen.ended(first.name)
+    shim = shim_of(world, first)
+    os.kill(shim, signal.SIGSTOP)
+    with pytest.raises(Unavailable, match="did not answer within 1 s"):
+        orchestrator.start(second)
+    os.kill(shim, signal.SIGCONT)
+    orchestrator.start(second)
+    assert seen.ended(second.name).status == 4
+    assert (world.folder / "ledger").read_text() == "ran\n"
+
+
 def test_a_fork_server_that_died_is_replaced_and_its_shims_live_on(world, orchestrator, seen):
     first, second = workload(shell("echo up; sleep 0.3; exit 4")), workload(shell("exit 0"))
     orchestrator.start(first)
