@@ -31,6 +31,6 @@ bench: setup
 
 # For every platform and every Python from 3.11 on; what is locked already stays unless it must change.
 lock: setup
-	python -m pip install --quiet --disable-pip-version-check --target build/uv uv
-	build/uv/bin/uv pip compile pyproject.toml --group dev --group examples --universal --python-version 3.11 \
+	python -m pip install --quiet --disable-pip-version-check --upgrade --target build/uv uv
+	build/uv/bin/uv pip compile --quiet pyproject.toml --group dev --group examples --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock

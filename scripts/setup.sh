@@ -5,11 +5,26 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 stamp=.venv/.installed
+# The Python that makes .venv must not be its own, which the Makefile puts first.
+PATH=${PATH//"$PWD/.venv/bin:"/}
 
 # A stamp names the folder: scripts in .venv hold absolute paths, and a folder that was moved needs new ones.
-up_to_date() {
-    [[ -f $stamp && $(<"$stamp") == "$PWD" && ! requirements.lock -nt $stamp && ! pyproject.toml -nt $stamp ]] &&
-        .venv/bin/python -c '' 2>/dev/null
+has_all_packages() {
+    [[ -f $stamp && $(<"$stamp") == "$PWD" && ! requirements.lock -nt $stamp ]] && .venv/bin/python -c '' 2>/dev/null
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    need_venv "$python"
+    echo "setup: installing into .venv with $python; this takes about a minute, once"
+    rm -rf .venv
+    "$python" -m venv .venv
+    install --require-hashes -r requirements.lock
+}
+
+install() {
+    .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check "$@" </dev/null
 }
 
 find_python() {
@@ -40,13 +55,10 @@ need_venv() {
     return 1
 }
 
-up_to_date && exit 0
-python=$(find_python)
-need_venv "$python"
-echo "setup: installing into .venv with $python; this takes about a minute, once"
-rm -rf .venv
-"$python" -m venv .venv
-pip() { .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check "$@" </dev/null; }
-pip --require-hashes -r requirements.lock
-pip --no-deps --no-build-isolation -e .
+if has_all_packages; then
+    [[ pyproject.toml -nt $stamp ]] || exit 0
+else
+    make_venv
+fi
+install --no-deps --no-build-isolation -e .
 echo "$PWD" >"$stamp"
