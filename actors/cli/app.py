@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 
-from actors.cli.crash import write_down
 from actors.cli.interrupts import leave
 from beagle.errors import BeagleError, InvalidInput, NotFound
 
@@ -14,7 +13,7 @@ DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
 def main() -> int:
     """Exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
-    # From the first moment: the imports below take a tenth of a second, and Ctrl-C within it must be quiet too.
+    # Before anything else is imported, which takes a tenth of a second: Ctrl-C within it must be quiet too.
     signal.signal(signal.SIGINT, leave)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter shows its number
@@ -31,6 +30,8 @@ def main() -> int:
         where = f": {error.filename}" if error.filename else ""
         return _end(FAILED, f"{error.strerror or error}{where}")
     except Exception as error:  # noqa: BLE001 - the last door: no user is shown a traceback
+        from actors.cli.crash import write_down  # noqa: PLC0415 - the modules that write tracebacks cost 10 ms
+
         return _end(FAILED, write_down(error))
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 BEAGLE = Path(sys.executable).with_name("beagle")
 DEADLINE = 30.0
@@ -76,7 +76,7 @@ class Desk:
         (folder / "template.yml").write_text(TEMPLATE.format(command=json.dumps(command)))
         self._runs: list[Run] = []
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,8 +99,10 @@ class Desk:
         return run
 
     def experiments(self) -> list[dict[str, Any]]:
+        """None before there is a project."""
         done = self.beagle("experiments", "--format", "json")
-        found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
+        assert done.returncode == 0 or "there is no" in done.stderr, done.stderr
+        found: list[dict[str, Any]] = json.loads(done.stdout or "[]")
         return found
 
     def states(self) -> dict[int, str]:
