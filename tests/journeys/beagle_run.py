@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from actors.main import Cast, Session, open_session
+from beagle.errors import NotFound
 from beagle.experiment import FINAL, Experiment
 from beagle.folder import Folder
 from beagle.messages import (
@@ -140,8 +141,18 @@ class Run:
         return eventually(lambda: self._ended(number), seconds)
 
     def _ended(self, number: int) -> Answer | None:
-        view = self.show(number)
-        return view if view["state"] in FINAL else None
+        view = self._queued(number)
+        return view if view and view["state"] in FINAL else None
+
+    def _launched(self, number: int) -> Answer | None:
+        view = self._queued(number)
+        return view if view and view["state"] == "pool" and view["launch_time"] else None
+
+    def _queued(self, number: int) -> Answer | None:
+        try:
+            return self.show(number)
+        except NotFound:  # the search has not got there yet
+            return None
 
     def why(self, number: int = 1) -> str:
         found: str = self.ask(ExplainExperiment(experiment=str(number)))["why"]
@@ -162,7 +173,7 @@ class Run:
 
     def launched(self, number: int = 1) -> Answer:
         """One that runs, as soon as it does."""
-        return eventually(lambda: (view := self.show(number))["state"] == "pool" and view["launch_time"] and view)
+        return eventually(lambda: self._launched(number))
 
     def idle(self) -> None:
         """Wait until no place is held: nothing runs and nothing is being stopped."""
@@ -180,7 +191,7 @@ class OwnRun(Run):
         if not paused:
             self.start(limit)
 
-    def __enter__(self) -> OwnRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from beagle.orchestrators.remains import began, read
 
@@ -16,13 +17,11 @@ def living(folder: Path) -> dict[int, str]:
     """Process ids and the workload of each, of those that report to `folder`."""
     found = {}
     place = f"BEAGLE_REPORT_URL=file://{folder}/".encode()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        environment = read(f"/proc/{entry}/environ")
+    for entry in Path("/proc").iterdir():
+        environment = read(f"{entry}/environ") if entry.name.isdigit() else b""
         if place in environment:
             variables = dict(v.split(b"=", 1) for v in environment.split(b"\0") if b"=" in v)
-            found[int(entry)] = variables[b"BEAGLE_WORKLOAD"].decode()
+            found[int(entry.name)] = variables[b"BEAGLE_WORKLOAD"].decode()
     return found
 
 
@@ -47,7 +46,7 @@ class Census:
         self.most = 0
         self.looks = 0
 
-    def __enter__(self) -> Census:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from beagle.errors import Refused
@@ -163,4 +161,4 @@ def test_what_left_its_process_group_ends_with_its_experiment(run):
     assert the_end(run)["state"] == "completed"
     run.idle()
     assert living(run.folder) == {}
-    assert os.listdir(run.folder / "state" / "running") == []
+    assert list((run.folder / "state" / "running").iterdir()) == []
