@@ -20,9 +20,8 @@ from beagle.messages import (
 from bus.routes import COMMANDS, EVENTS, METRICS, ROUTES, SHARDS, address, bindings, fits, shard
 from tests.rules.instances import ONE_OF_EACH
 
-words = st.sampled_from(["a", "b", "ab", "", "*", "#"])
-patterns = st.lists(st.sampled_from(["a", "b", "ab", "*", "#"]), min_size=1, max_size=5).map(".".join)
-keys = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=6).map(".".join)
+patterns = st.lists(st.sampled_from(["a", "b", "ab", "*", "#"]), min_size=1, max_size=4).map(".".join)
+keys = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=5).map(".".join)
 
 
 def brute_force(pattern: str, key: str) -> bool:
