@@ -84,9 +84,9 @@ class Search:
         )
 
 
-def search(command: list[str], count: int = 1, **more: Any) -> Search:
+def search(command: list[str], count: int = 1, *, name: str = "trial", **more: Any) -> Search:
     """One service that runs `command`, `count` times with N = 1, 2, ...; `more` are fields of the definition."""
-    return Search({"train": command}, count, more=more)
+    return Search({"train": command}, count, name=name, more=more)
 
 
 class Run:
