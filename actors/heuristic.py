@@ -84,7 +84,7 @@ class HeuristicActor(BusActor):
             ended = self._unheard(project, search, counts)
         self._observe(search, ended)
         if project.state is ProjectState.RUNNING:
-            self._suggest(project, search, counts[State.QUEUE])
+            self._suggest(project, search, counts)
 
     def _begin(self, project: Project) -> _Search:
         definition = self.world.plans.of(project.id).definition
@@ -106,7 +106,7 @@ class HeuristicActor(BusActor):
         news = [e for e in found if e is not None and self._is_new(search, e)]
         news.sort(key=lambda e: (e.ended_at or 0.0, e.id))
         observations = [self._observation(search.observed + n, e) for n, e in enumerate(news)]
-        self.world.store.add(observations)
+        self.world.store.add(observations, lazy=True)
         for observation in observations:
             self._take_in(search, observation)
 
@@ -148,7 +148,8 @@ class HeuristicActor(BusActor):
             ended_at=experiment.ended_at or 0.0,
         )
 
-    def _suggest(self, project: Project, search: _Search, waiting: int) -> None:
+    def _suggest(self, project: Project, search: _Search, counts: dict[State, int]) -> None:
+        waiting = counts[State.QUEUE]
         if not search.dry and (waiting < REFILL_BELOW or project.sent < AHEAD):
             batch = FIRST_BATCH if project.sent == 0 else min(BATCH, AHEAD - waiting)
             suggestions = search.heuristic.suggest(batch) if batch > 0 else []
@@ -158,7 +159,7 @@ class HeuristicActor(BusActor):
                 self._queue(project, suggestions)
                 self._wake(project.id)
                 return
-        self._complete(project, search)
+        self._complete(project, search, counts)
 
     def _queue(self, project: Project, suggestions: list[dict[str, Value]]) -> None:
         now = self.world.now()
@@ -169,8 +170,7 @@ class HeuristicActor(BusActor):
         projects.sent(self.world.store, project, project.sent + len(new))
         self.nudge(FillPlaces())
 
-    def _complete(self, project: Project, search: _Search) -> None:
-        counts = self.world.store.counts(project.id)
+    def _complete(self, project: Project, search: _Search, counts: dict[State, int]) -> None:
         ended = sum(counts[state] for state in FINAL)
         if counts[State.QUEUE] or counts[State.POOL] or ended < project.sent or ended > len(search.known):
             return

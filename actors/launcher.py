@@ -33,8 +33,9 @@ class Launcher(BusActor):
         super().__init__(world, queues)
         self.orchestrator = orchestrator
         self.reporter = Reporter(world.bus, self.actor_ref, world.site)
-        # Names that this process watches, and those of which nothing runs any more.
+        # Names that this process watches; of these, what is to end, and those of which nothing runs any more.
         self._watched: set[str] = set()
+        self._ending: set[str] = set()
         self._ended: set[str] = set()
 
     def on_start(self) -> None:
@@ -52,7 +53,9 @@ class Launcher(BusActor):
             self._launch(experiment)
 
     def on_stop_workload(self, order: StopWorkload) -> None:
-        self._end(workload_name(order.experiment, order.attempt))
+        name = workload_name(order.experiment, order.attempt)
+        if name in self._watched or any(p.attempt == order.attempt for p in self._held_by(order.experiment)):
+            self._end(name)
 
     def on_read_site_log(self, question: ReadSiteLog) -> Answer:
         name = workload_name(question.experiment, question.attempt)
@@ -62,8 +65,7 @@ class Launcher(BusActor):
     def on_told(self, message: object) -> None:
         if isinstance(message, Ended):
             self._ended.add(message.workload)
-            identity, attempt = _identity(message.workload)
-            if not lifecycle.runs(self.world.store.get(Experiment, identity), attempt):
+            if message.workload in self._ending:
                 self._release(message.workload)
 
     def reconcile(self) -> None:
@@ -108,6 +110,8 @@ class Launcher(BusActor):
     def _start(self, experiment: Experiment, *, adopted: bool) -> None:
         """Start or adopt. Its lines wait until the launch is stored, so that whatever ends it finds it launched."""
         workload = self._workload(experiment)
+        # Started before by a launcher that died before it could store that: then there may be metrics already.
+        fresh = not adopted and experiment.launched_at is None
         self._watched.add(workload.name)
         self.reporter.hold(workload.name)
         try:
@@ -116,7 +120,7 @@ class Launcher(BusActor):
             if adopted:
                 self.reporter.adopted(workload.name, at)
             else:
-                self.reporter.launched(experiment.id, experiment.attempt, at)
+                self.reporter.launched(experiment.id, experiment.attempt, at, fresh=fresh)
         except Unavailable:
             self._watched.discard(workload.name)
             raise
@@ -158,18 +162,27 @@ class Launcher(BusActor):
             self._release(name)
         else:
             self._watched.add(name)
+            self._ending.add(name)
             self.orchestrator.stop(name)
 
     def _release(self, name: str) -> None:
         """Nothing of it runs and nothing may: its place is free."""
         identity, attempt = _identity(name)
-        for place in places.held_by(self.world.store, identity):
+        for place in self._held_by(identity):
             if place.attempt == attempt:
                 places.give_back(self.world.store, place)
-        self.orchestrator.clean(name)
-        self._ended.discard(name)
-        self._watched.discard(name)
         self.nudge(FillPlaces())
+        self.orchestrator.clean(name)
+        for names in (self._watched, self._ending, self._ended):
+            names.discard(name)
+
+    def _held_by(self, identity: str) -> list[Place]:
+        """Usually the one that the experiment names; the index tells of an earlier attempt's."""
+        experiment = self.world.store.get(Experiment, identity)
+        if experiment is not None and experiment.place is not None and experiment.attempt == 1:
+            place = self.world.store.get(Place, f"place-{experiment.place}")
+            return [place] if place is not None and place.experiment == identity else []
+        return places.held_by(self.world.store, identity)
 
     def _report_lost(self, experiment: Experiment) -> None:
         name = workload_name(experiment.id, experiment.attempt)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pykka
 
 from actors.base import BusActor, Handlers, World
-from actors.watch import ExperimentMonitor, Leave
+from actors.watch import ExperimentMonitor, Leave, Look, Save
 from beagle.experiment import Experiment, State
 from beagle.messages import ExperimentChanged
 from bus.port import Delivery
@@ -26,6 +26,8 @@ class Monitor(BusActor):
     def __init__(self, world: World, queues: tuple[str, ...]) -> None:
         super().__init__(world, queues)
         self._children: dict[str, pykka.ActorRef[Any]] = {}
+        # Names of children whose summary is worth writing; they add themselves.
+        self._unsaved: set[str] = set()
         self._ticks = 0
 
     def take(self, delivery: Delivery) -> None:
@@ -50,6 +52,10 @@ class Monitor(BusActor):
 
     def reconcile(self) -> None:
         """Every launched experiment has an actor, so that its deadline comes even when nothing is heard of it."""
+        while self._unsaved:
+            child = self._children.get(self._unsaved.pop())
+            if child is not None:
+                child.tell(Save())
         self._ticks += 1
         if self._ticks % 5 != 1:
             return
@@ -57,21 +63,26 @@ class Monitor(BusActor):
         while True:
             page = self.world.store.page(Experiment, "state", (State.POOL,), after=after, limit=500)
             for experiment in page.records:
-                if experiment.launched_at is not None:
-                    self._child(f"{experiment.id}-{experiment.attempt}")
+                name = f"{experiment.id}-{experiment.attempt}"
+                if experiment.launched_at is not None and name not in self._children:
+                    self._child(name).tell(Look())
             if page.next is None:
                 return
             after = page.next
 
     def on_stop(self) -> None:
         super().on_stop()
-        for child in self._children.values():
-            child.stop(block=False)
+        for stopped in [child.stop(block=False) for child in self._children.values()]:
+            stopped.get()
+
+    def _note_unsaved(self, name: str) -> None:
+        """Called in the children's threads."""
+        self._unsaved.add(name)
 
     def _child(self, name: str) -> pykka.ActorRef[Any]:
         child = self._children.get(name)
         if child is None:
-            child = self.child.start(self.world, name, self.actor_ref)
+            child = self.child.start(self.world, name, self.actor_ref, self._note_unsaved)
             self._children[name] = child
         return child
 

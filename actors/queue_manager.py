@@ -58,7 +58,7 @@ class QueueManager(BusActor):
                 Experiment, "queue", (project.id, State.QUEUE), after=after, limit=1 if after is None else 50
             )
             for experiment in page.records:
-                if not places.held_by(self.world.store, experiment.id):
+                if experiment.attempt == 1 or not places.held_by(self.world.store, experiment.id):
                     return experiment
             if page.next is None:
                 return None

@@ -46,10 +46,17 @@ class Reporter:
         """Publish nothing more: what is not published yet is read again after the next start."""
         self._closed.set()
 
-    def launched(self, experiment: str, attempt: int, at: float) -> None:
-        self.publish(WorkloadLaunched(experiment=experiment, attempt=attempt, site=self._site, at=at))
+    def launched(self, experiment: str, attempt: int, at: float, *, fresh: bool) -> None:
+        self.publish(WorkloadLaunched(experiment=experiment, attempt=attempt, site=self._site, at=at, fresh=fresh))
 
     def observe(self, observed: Observed) -> None:
+        """Raises nothing: the orchestrator's thread must live."""
+        try:
+            self._observe(observed)
+        except Exception:  # the next line, or the next reading after a restart, may do better
+            log.exception("what %s did was not understood", observed.workload)
+
+    def _observe(self, observed: Observed) -> None:
         held = self._held.get(observed.workload)
         if held is not None:
             held.wait(LONGEST_HOLD)
@@ -61,7 +68,7 @@ class Reporter:
             case CaughtUp():
                 at = self._adopted.pop(observed.workload, None)
                 if at is not None:
-                    self.launched(experiment, attempt, at)
+                    self.launched(experiment, attempt, at, fresh=False)
             case Ended():
                 self._ended(experiment, attempt, observed)
 
@@ -91,6 +98,11 @@ class Reporter:
         self.publish(MetricsReported(experiment=experiment, attempt=attempt, reports=(report,)))
 
     def _ended(self, experiment: str, attempt: int, ended: Ended) -> None:
+        # The launcher first: what the monitor answers must find that nothing is left to stop.
+        try:
+            self._launcher.tell(ended)
+        except pykka.ActorDeadError:
+            log.info("%s ended while its launcher stopped", ended.workload)
         self.publish(
             WorkloadEnded(
                 experiment=experiment,
@@ -104,7 +116,3 @@ class Reporter:
                 launch_failed=ended.status is None and not ended.lost,
             )
         )
-        try:
-            self._launcher.tell(ended)
-        except pykka.ActorDeadError:
-            log.info("%s ended while its launcher stopped", ended.workload)

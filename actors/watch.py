@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -23,8 +25,6 @@ log = logging.getLogger(__name__)
 
 # How long a deadline waits for a launcher that has not read the log to its end yet, after a restart.
 UNHEARD = 10.0
-# A summary is written at most this often while the experiment runs; its end writes it in any case.
-SAVE_AFTER = 0.3
 LONGEST_WAIT = 60.0
 
 
@@ -35,46 +35,52 @@ class Leave:
     name: str
 
 
+class Look:
+    """The attempt may run, and nothing was heard of it yet by this host."""
+
+
 class _Deadline:
     """The attempt may have run for as long as it may."""
 
 
-class _Save:
-    """The summary is worth writing."""
+class Save:
+    """The summary may be written: a second has passed since the last time."""
 
 
 class ExperimentMonitor(BusActor):
     """Everything of one attempt arrives here in its order, and is acknowledged after it is stored."""
 
-    def __init__(self, world: World, name: str, host: pykka.ActorRef[Any]) -> None:
+    def __init__(self, world: World, name: str, host: pykka.ActorRef[Any], unsaved: Callable[[str], None]) -> None:
         super().__init__(world)
-        self._name, self._host = name, host
+        self._name, self._host, self._note_unsaved = name, host, unsaved
         self._identity, _, attempt = name.rpartition("-")
         self._attempt = int(attempt)
         self._experiment: Experiment | None = None
         self._summary: Summary | None = None
         self._due = math.inf
-        self._saving = False
+        self._saved: Summary | None = None
         self._leaving = False
-
-    def on_start(self) -> None:
-        self._guarded(self._load)
 
     def on_told(self, message: object) -> None:
         match message:
             case _Deadline():
                 self._deadline()
-            case _Save():
-                self._saving = False
+            case Save():
                 self._save()
+            case Look():
+                self._load()
             case ExperimentChanged():
                 self._save()
                 self._reload()
             case Leave():
                 self.stop()
 
-    def on_workload_launched(self, _: WorkloadLaunched) -> None:
+    def on_workload_launched(self, message: WorkloadLaunched) -> None:
         experiment = self._reload()
+        if message.fresh:
+            self._summary = self._empty(experiment)
+        elif self._summary is None:
+            self._load()
         if lifecycle.runs(experiment, self._attempt) and experiment.timeout is not None:
             self._wait_for_deadline(experiment, unheard=0.0)
 
@@ -87,14 +93,13 @@ class ExperimentMonitor(BusActor):
             if is_new and self._summary is not None:
                 self._summary = fold(self._summary, definition, report.values, report.refusals)
             self._judge(experiment, report)
-        if not self._saving and self._runs():
-            self._saving = True
-            self.world.clock.tell(self.actor_ref, _Save(), after=SAVE_AFTER)
+        if self._runs():
+            self._note_unsaved(self._name)
 
     def on_workload_ended(self, message: WorkloadEnded) -> None:
-        experiment, definition = self._known()
-        if lifecycle.runs(experiment, self._attempt):
-            experiment = self._reload()
+        if self._summary is None:
+            self._load()
+        experiment, definition = self._reload(), self._known()[1]
         if lifecycle.runs(experiment, self._attempt):
             self._end(self._ending(experiment, definition, message), message)
         self._leave()
@@ -141,7 +146,7 @@ class ExperimentMonitor(BusActor):
     def _load(self) -> None:
         """What is known of the attempt, from the store: any monitor can take over at any moment."""
         experiment, definition = self._known()
-        self._summary = Summary(id=experiment.id, project=experiment.project, attempt=self._attempt)
+        self._summary = self._empty(experiment)
         after = None
         while True:
             page = self.world.store.metrics(experiment.id, self._attempt, after=after, limit=1000)
@@ -171,13 +176,17 @@ class ExperimentMonitor(BusActor):
 
     def _save(self) -> None:
         summary = self._summary
-        if summary is None or (summary.count + summary.refused == 0 and summary.objective is None):
+        if summary is None or summary == self._saved or (not summary.count + summary.refused and not summary.objective):
+            return
+        self._saved = summary
+        if self.world.store.add([summary], lazy=True) == [True]:
             return
         stored = self.world.store.get(Summary, summary.id)
-        if stored is None:
-            self.world.store.add([summary])
-        elif stored.attempt <= summary.attempt and replace(stored, version=0) != replace(summary, version=0):
-            self.world.store.replace(stored, replace(summary, version=stored.version + 1))
+        if stored is not None and stored.attempt <= summary.attempt:
+            self.world.store.replace(stored, replace(summary, version=stored.version + 1), lazy=True)
+
+    def _empty(self, experiment: Experiment) -> Summary:
+        return Summary(id=experiment.id, project=experiment.project, attempt=self._attempt)
 
     def _metric(self, report: Report, at: float) -> Metric:
         return Metric(
@@ -205,7 +214,8 @@ class ExperimentMonitor(BusActor):
     def _leave(self) -> None:
         if not self._leaving:
             self._leaving = True
-            self._host.tell(Leave(self._name))
+            with suppress(pykka.ActorDeadError):
+                self._host.tell(Leave(self._name))
 
     handles: ClassVar[Handlers] = {
         WorkloadLaunched: on_workload_launched,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from beagle.errors import NotFound, Refused
-from beagle.experiment import Event, Experiment, State, transition
+from beagle.experiment import Claimed, Event, Experiment, Launched, PlaceRepaired, State, transition
 from beagle.ports import Store
 
 
@@ -17,8 +17,15 @@ def experiment_id(project: str, number: int) -> str:
 
 
 def create(store: Store, experiments: Sequence[Experiment]) -> int:
-    """Queue new ones; those whose id is known stay as they are. How many were new."""
-    return sum(store.add(experiments))
+    """Queue new ones; those whose id is known stay as they are. How many were new.
+
+    Lazily: the search suggests the same again.
+    """
+    return sum(store.add(experiments, lazy=True))
+
+
+# What a loss of power makes void anyway: the attempt that it is about does not run any more.
+_LAZY = (Claimed, Launched, PlaceRepaired)
 
 
 class Step(NamedTuple):
@@ -37,7 +44,7 @@ def advance(store: Store, experiment: Experiment, event: Event, now: float) -> S
     attempt, current = experiment.attempt, experiment
     while True:
         after = transition(current, event, now)
-        if store.replace(current, after):
+        if store.replace(current, after, lazy=type(event) in _LAZY):
             return Step(current, after)
         current = load(store, experiment.id)
         if current.attempt != attempt:
@@ -47,7 +54,7 @@ def advance(store: Store, experiment: Experiment, event: Event, now: float) -> S
 def advance_exactly(store: Store, experiment: Experiment, event: Event, now: float) -> Step:
     """As `advance`, but only from the very version that was read: any change since then is `Refused`."""
     after = transition(experiment, event, now)
-    if not store.replace(experiment, after):
+    if not store.replace(experiment, after, lazy=type(event) in _LAZY):
         raise Refused(f"{experiment.name} changed since it was read")
     return Step(experiment, after)
 

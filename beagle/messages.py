@@ -215,11 +215,15 @@ class Streamed(Message):
 
 
 class WorkloadLaunched(Streamed):
-    """It runs since `at`; all that it wrote before an adoption has been published."""
+    """It runs since `at`; all that it wrote before an adoption has been published.
+
+    `fresh`: it was started just now, so that nothing of it can be stored yet.
+    """
 
     type: Literal["WorkloadLaunched"] = "WorkloadLaunched"
     site: str
     at: float
+    fresh: bool
 
 
 class Report(BaseModel):

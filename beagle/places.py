@@ -2,6 +2,8 @@
 
 A place is taken before a launch and given back after nothing of the attempt runs, each by a compare-and-set. So however
 many queue managers there are, slept or doubled, no more attempts run than places are open.
+
+Written lazily: what runs does not outlive a loss of power either.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ def set_limit(store: Store, limit: int) -> System:
 
 def prepare(store: Store, count: int) -> None:
     """Make the records of the first `count` places, closed; those that exist stay as they are."""
-    store.add([Place(id=f"place-{n}", number=n, open=False, of=-1) for n in range(count)])
+    store.add([Place(id=f"place-{n}", number=n, open=False, of=-1) for n in range(count)], lazy=True)
 
 
 def follow(store: Store, current: System) -> None:
@@ -60,17 +62,19 @@ def held_by(store: Store, experiment: str) -> list[Place]:
 def take(store: Store, place: Place, experiment: str, attempt: int, now: float) -> Place | None:
     """The place as taken, or None when someone else was faster or it was closed meanwhile."""
     after = replace(place, version=place.version + 1, experiment=experiment, attempt=attempt, taken_at=now)
-    return after if store.replace(place, after) else None
+    return after if store.replace(place, after, lazy=True) else None
 
 
 def give_back(store: Store, place: Place) -> bool:
     """Empty it, unless it changed since it was read."""
-    return store.replace(place, replace(place, version=place.version + 1, experiment="", attempt=0, taken_at=None))
+    return store.replace(
+        place, replace(place, version=place.version + 1, experiment="", attempt=0, taken_at=None), lazy=True
+    )
 
 
 def _follow(store: Store, place: Place | None, current: System) -> None:
     while place is not None and place.of < current.version:
         after = replace(place, version=place.version + 1, of=current.version, open=place.number < current.limit)
-        if store.replace(place, after):
+        if store.replace(place, after, lazy=True):
             return
         place = store.get(Place, place.id)

@@ -67,15 +67,16 @@ class Page(Generic[P]):
 class Store(Protocol):
     """The truth. It knows no rule. Safe from any thread; every call is durable when it returns.
 
-    Raises `Unavailable` when it cannot be done now, and then nothing of it was done.
+    Raises `Unavailable` when it cannot be done now, and then nothing of it was done. A `lazy` write outlives the
+    process, but a loss of power may take it back with all that was written after it: for what that makes void anyway.
     """
 
-    def add(self, records: Sequence[Record]) -> list[bool]:
+    def add(self, records: Sequence[Record], *, lazy: bool = False) -> list[bool]:
         """Insert each whose id is new (True); one that exists is left as it is (False)."""
 
     def get(self, kind: type[R], id: str) -> R | None: ...
 
-    def replace(self, before: R, after: R) -> bool:
+    def replace(self, before: R, after: R, *, lazy: bool = False) -> bool:
         """Write `after` if the stored version is still `before.version`; `after.version` must be one more."""
 
     def page(
@@ -96,7 +97,8 @@ class Store(Protocol):
     def counts(self, project: str | None = None) -> dict[State, int]:
         """Experiments in each state (every state named), of one project or of all. Does not scan."""
 
-    def remove(self, kind: type[R], ids: Sequence[str]) -> None: ...
+    def remove(self, kind: type[R], ids: Sequence[str]) -> None:
+        """Those that are not there are left out. An experiment takes its metrics along."""
 
     def append(self, metrics: Sequence[Metric]) -> list[bool]:
         """Store each that is new (True); one known by (experiment, attempt, source, sequence) is a repeat (False)."""

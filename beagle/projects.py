@@ -84,7 +84,7 @@ def resume(store: Store, project: Project, counts: dict[State, int]) -> Project:
 
 def sent(store: Store, project: Project, count: int) -> Project:
     """The first `count` suggestions are in the queue. Never goes back."""
-    return _change(store, project, lambda p: replace(p, sent=max(p.sent, count)))
+    return _change(store, project, lambda p: replace(p, sent=max(p.sent, count)), lazy=True)
 
 
 def complete(store: Store, project: Project, reason: str, now: float) -> Project:
@@ -99,11 +99,11 @@ def reopen(store: Store, project: Project) -> Project:
     return after if store.replace(project, after) else load(store, project.id)
 
 
-def _change(store: Store, project: Project, change: Callable[[Project], Project]) -> Project:
+def _change(store: Store, project: Project, change: Callable[[Project], Project], *, lazy: bool = False) -> Project:
     while True:
         if project.state is ProjectState.COMPLETED:
             raise Refused(f"the project {project.name} is {project.state}")
         after = replace(change(project), version=project.version + 1)
-        if store.replace(project, after):
+        if store.replace(project, after, lazy=lazy):
             return after
         project = load(store, project.id)

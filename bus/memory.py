@@ -126,10 +126,12 @@ class MemoryBus:
 
     def _publish(self, message: AnyMessage, answer: Callable[[Answer], None] | None) -> None:
         route, key = address(message)
-        body = encode(message)
         queues = self._targets(route.exchange, key)
-        if not queues and route.mandatory:
-            raise Unroutable(f"no queue takes {key} from {route.exchange}")
+        if not queues:
+            if route.mandatory:
+                raise Unroutable(f"no queue takes {key} from {route.exchange}")
+            return
+        body = encode(message)
         with self._lock:
             if self._closed:
                 raise Unavailable("the bus is closed")

@@ -18,9 +18,11 @@ from beagle.ports import INDEXES, Cursor, Page, R, Record
 from beagle.records import Metric
 from beagle.stores import sqlite_statements as sql
 from beagle.stores.codec import Codec, read_cursor, reader, write_cursor
+from beagle.stores.recent import Recent
 from beagle.stores.sqlite_file import SqliteFile
 
 VERSION = 1
+_FEW = 16
 Statement = tuple[str, tuple[Value | None, ...]]
 
 
@@ -34,25 +36,35 @@ class SqliteStore:
         self._codec = Codec()
         self._statements = {kind: sql.Statements(kind) for kind in INDEXES}
         self._file = SqliteFile(path, sql.schema(), VERSION)
+        self._recent = Recent()
 
-    def add(self, records: Sequence[Record]) -> list[bool]:
+    def add(self, records: Sequence[Record], *, lazy: bool = False) -> list[bool]:
         """As the port says. All of one call are stored in one transaction, or none."""
         rows = [self._insertion(record) for record in records]
         if not rows:
             return []
-        return self._file.write(partial(_each, rows))
+        return self._file.write(partial(_each, rows), partial(self._added, records), lazy=lazy)
 
     def get(self, kind: type[R], id: str) -> R | None:
         """None when no record has this id."""
-        text = self._statements[kind].get
-        rows = self._file.read(text, (id,))
+        known = self._recent.get(kind, id)
+        if known is not None:
+            return known
+
+        def found(rows: list[tuple[str]]) -> None:
+            for (body,) in rows:
+                self._recent.put(self._codec.decode(kind, body))
+
+        rows = self._file.read(self._statements[kind].get, (id,), found)
         return self._codec.decode(kind, rows[0][0]) if rows else None
 
-    def replace(self, before: R, after: R) -> bool:
+    def replace(self, before: R, after: R, *, lazy: bool = False) -> bool:
         """As the port says."""
         if (type(before), before.id, before.version + 1) != (type(after), after.id, after.version):
             raise ValueError(f"{after.id} version {after.version} does not follow {before.id} version {before.version}")
-        return self._file.write(partial(_first, self._updates(before, after)))
+        update, committed = partial(_first, self._updates(before, after)), partial(self._replaced, after)
+        written: bool = self._file.write(update, committed, lazy=lazy)
+        return written
 
     def page(
         self,
@@ -89,7 +101,8 @@ class SqliteStore:
     def remove(self, kind: type[R], ids: Sequence[str]) -> None:
         """Those that are not there are left out. An experiment takes its metrics along."""
         texts = (self._statements[kind].remove, *(sql.REMOVE_METRICS if kind is Experiment else ()))
-        self._file.write(partial(_each, [(text, (key,)) for key in ids for text in texts]))
+        rows = [(text, (key,)) for key in ids for text in texts]
+        self._file.write(partial(_each, rows), lambda _: self._recent.drop(kind, ids))
 
     def append(self, metrics: Sequence[Metric]) -> list[bool]:
         """As the port says. All of one call are stored in one transaction, or none."""
@@ -136,6 +149,19 @@ class SqliteStore:
     def close(self) -> None:
         """Later calls raise `Unavailable`. Closing again does nothing."""
         self._file.close()
+        self._recent = Recent(most=0)
+
+    def _added(self, records: Sequence[Record], new: Sequence[bool]) -> None:
+        # A large batch is not about to be read one by one, and would displace what is.
+        if len(records) <= _FEW:
+            for record in compress(records, new):
+                self._recent.put(record)
+
+    def _replaced(self, after: Record, written: bool) -> None:  # noqa: FBT001 - the outcome of the write
+        if written:
+            self._recent.put(after)
+        else:
+            self._recent.drop(type(after), (after.id,))  # whoever lost reads the truth next
 
     def _updates(self, before: Record, after: Record) -> list[Statement]:
         statements = self._statements[type(after)]

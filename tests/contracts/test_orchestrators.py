@@ -193,7 +193,7 @@ def test_a_line_of_a_megabyte_is_cut_and_its_length_told(orchestrator, seen):
 
 
 def test_one_that_writes_without_end_starves_no_other(orchestrator, seen):
-    noisy, quiet = workload(shell("yes")), workload(shell("echo hello"))
+    noisy, quiet = workload(shell("yes | head -c 300000000")), workload(shell("echo hello"))
     orchestrator.start(noisy)
     seen.wait(noisy.name, Line, "y")
     orchestrator.start(quiet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from beagle.errors import InvalidInput, Unavailable
-from beagle.experiment import Claimed, Experiment, State, transition
+from beagle.experiment import Claimed, Experiment, State, Stopped, transition
 from beagle.ports import INDEXES
 from beagle.records import System
 from beagle.stores import sqlite_statements as sql
@@ -91,9 +93,34 @@ def test_metrics_counts_and_their_upkeep_use_keys(store):
 # The file
 
 
-def test_every_commit_is_forced_to_the_disk_and_no_other_connection_is_let_in(store):
+def test_no_other_connection_is_let_in(store):
     settings = {name: store._file.read(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "locking_mode")}
-    assert settings == {"journal_mode": [("wal",)], "synchronous": [(2,)], "locking_mode": [("exclusive",)]}
+    assert settings == {"journal_mode": [("wal",)], "synchronous": [(1,)], "locking_mode": [("exclusive",)]}
+
+
+def test_every_write_but_a_lazy_one_is_forced_to_the_disk_before_it_returns(store, path, monkeypatch):
+    forced, real = [], os.fdatasync
+    log = f"{path}-wal"
+    monkeypatch.setattr(os, "fdatasync", lambda file: (forced.append(os.readlink(f"/proc/self/fd/{file}")), real(file)))
+    first = experiment(1)
+    store.add([first], lazy=True)
+    claimed = transition(first, Claimed(0), 1.0)
+    assert store.replace(first, claimed, lazy=True)
+    assert forced == []
+    store.append([metric(1, experiment=first.id)])
+    assert forced == [log]
+    assert store.replace(claimed, transition(claimed, Stopped("enough"), 2.0))
+    store.add([experiment(2)])
+    assert forced == [log] * 3
+
+
+def test_a_disk_that_fails_to_take_a_write_is_told(store, monkeypatch):
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fails)
+    with pytest.raises(Unavailable, match="Input/output error while it was written to the disk"):
+        store.add([experiment(1)])
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path):
