@@ -12,7 +12,7 @@ from actors.cli.client import opened, state_folder
 from actors.cli.output import say
 from actors.cli.words import ENDED
 from actors.main import Session
-from beagle.errors import NotFound, Unavailable
+from beagle.errors import NotFound, Refused, Unavailable
 from beagle.messages import Answer, ReadLog, ShowExperiment, new_id
 
 BETWEEN_LOOKS = 0.2
@@ -86,7 +86,7 @@ class _Reader:
                 self._wanted = self._wanted.model_copy(update={"offset": piece["next"]})
                 if not say(piece["text"], end="") or piece["complete"]:
                     return False
-        except NotFound:
+        except (NotFound, Refused):
             return self._may_still_begin(session)
         return True
 

@@ -87,10 +87,15 @@ class Desk:
         for pid in self.alive():
             os.kill(pid, signal.SIGKILL)
 
-    def beagle(self, *words: object) -> subprocess.CompletedProcess[str]:
+    def beagle(self, *words: object, inside: str = ".") -> subprocess.CompletedProcess[str]:
         """Run to the end, its output caught."""
         return subprocess.run(
-            [BEAGLE, *map(str, words)], cwd=self.folder, capture_output=True, text=True, timeout=DEADLINE, check=False
+            [BEAGLE, *map(str, words)],
+            cwd=self.folder / inside,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
         )
 
     def start(self, *words: object) -> Run:
