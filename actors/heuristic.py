@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -23,6 +25,10 @@ AHEAD = 10_000
 REFILL_BELOW = 5_000
 FIRST_BATCH, BATCH = 20, 500
 
+# A search whose suggestions do not depend on results, with enough waiting in the queue, takes endings in together.
+PATIENCE = 0.1
+IMPATIENT_BELOW = 100
+
 
 class _Wake:
     """Some project may have something to do; told once for however many events there are."""
@@ -36,6 +42,7 @@ class _Search:
     observed: int = 0
     known: dict[str, int] = field(default_factory=dict)
     dry: bool = False
+    patient: bool = False
 
 
 class HeuristicActor(BusActor):
@@ -45,7 +52,7 @@ class HeuristicActor(BusActor):
         super().__init__(world, queues)
         self._searches: dict[str, _Search] = {}
         self._ended: dict[str, set[str]] = {}
-        self._woken = False
+        self._wake_at = math.inf
 
     def reconcile(self) -> None:
         for project in projects.runnable(self.world.store):
@@ -62,16 +69,27 @@ class HeuristicActor(BusActor):
 
     def on_told(self, message: object) -> None:
         if isinstance(message, _Wake):
-            self._woken = False
+            self._wake_at = math.inf
             ended, self._ended = self._ended, {}
             for project, experiments in ended.items():
                 self._guarded(lambda p=project, e=experiments: self._advance(p, e))  # type: ignore[misc]
 
     def _wake(self, project: str, experiment: str | None = None) -> None:
         self._ended.setdefault(project, set()).update({experiment} if experiment else ())
-        if not self._woken:
-            self._woken = True
-            self.actor_ref.tell(_Wake())
+        search = self._searches.get(project)
+        if search is not None and search.patient and experiment is not None:
+            self._wake_after(PATIENCE)
+        else:
+            self._wake_after(0.0)
+
+    def _wake_after(self, seconds: float) -> None:
+        due = time.monotonic() + seconds
+        if due < self._wake_at:
+            self._wake_at = due
+            if seconds:
+                self.world.clock.tell(self.actor_ref, _Wake(), after=seconds)
+            else:
+                self.actor_ref.tell(_Wake())
 
     def _advance(self, identity: str, ended: set[str]) -> None:
         project = projects.load(self.world.store, identity)
@@ -85,6 +103,7 @@ class HeuristicActor(BusActor):
         self._observe(search, ended)
         if project.state is ProjectState.RUNNING:
             self._suggest(project, search, counts)
+        search.patient = search.heuristic.total is not None and counts[State.QUEUE] > IMPATIENT_BELOW
 
     def _begin(self, project: Project) -> _Search:
         definition = self.world.plans.of(project.id).definition

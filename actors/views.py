@@ -91,7 +91,7 @@ def best(store: Store, project: Project, count: int) -> list[Experiment]:
             "objective",
             (project.id,),
             after=after,
-            limit=100,
+            limit=count + 10,
             descending=project.direction == "max",
         )
         found += _ended(store, page.records)

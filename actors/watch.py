@@ -88,7 +88,9 @@ class ExperimentMonitor(BusActor):
         if self._summary is None:
             self._load()
         experiment, definition = self._known()
-        new = self.world.store.append([self._metric(report, message.time) for report in message.reports])
+        # Lazily: the attempt dies with the power too, and its ending, which does not, flushes what came before.
+        metrics = [self._metric(report, message.time) for report in message.reports]
+        new = self.world.store.append(metrics, lazy=True)
         for report, is_new in zip(message.reports, new, strict=True):
             if is_new and self._summary is not None:
                 self._summary = fold(self._summary, definition, report.values, report.refusals)

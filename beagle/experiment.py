@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 
 from beagle.errors import Refused
 
@@ -205,28 +206,28 @@ def transition(experiment: Experiment, event: Event, now: float) -> Experiment:
     state = TRANSITIONS[experiment.state].get(type(event))
     if state is None:
         raise Refused(_refusal(experiment, event))
-    after = replace(experiment, version=experiment.version + 1, state=state)
+    after = partial(replace, experiment, version=experiment.version + 1, state=state)
     match event:
         case Claimed(place):
-            return replace(after, place=place, claimed_at=now, reason="")
+            return after(place=place, claimed_at=now, reason="")
         case Launched(site, at):
-            return replace(after, site=site, launched_at=at)
+            return after(site=site, launched_at=at)
         case Prioritised(priority):
-            return _ranked(replace(after, priority=_priority(priority)))
+            return _ranked(after(priority=_priority(priority)))
         case PlaceRepaired():
-            return after
+            return after()
         case Paused(reason):
-            return _queued_again(after, reason, at_head=True)
+            return _queued_again(after(), reason, at_head=True)
         case Retried(reason, failure):
-            return _queued_again(_counted(after, failure), reason, at_head=True)
+            return _queued_again(_counted(after(), failure), reason, at_head=True)
         case RetryAsked():
-            return _queued_again(replace(after, retried={}), "asked for by the user", at_head=False)
+            return _queued_again(after(retried={}), "asked for by the user", at_head=False)
         case Failed(reason, failure, exit_status):
-            return replace(after, reason=reason, failure=failure, exit_status=exit_status, ended_at=now)
+            return after(reason=reason, failure=failure, exit_status=exit_status, ended_at=now)
         case Completed(reason, exit_status):
-            return replace(after, reason=reason, exit_status=exit_status, ended_at=now)
+            return after(reason=reason, exit_status=exit_status, ended_at=now)
         case TimedOut(reason) | AccuracyReached(reason) | Stopped(reason):
-            return replace(after, reason=reason, ended_at=now)
+            return after(reason=reason, ended_at=now)
 
 
 def queue_order(project_created_at: float, number: int) -> int:

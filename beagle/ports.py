@@ -100,7 +100,7 @@ class Store(Protocol):
     def remove(self, kind: type[R], ids: Sequence[str]) -> None:
         """Those that are not there are left out. An experiment takes its metrics along."""
 
-    def append(self, metrics: Sequence[Metric]) -> list[bool]:
+    def append(self, metrics: Sequence[Metric], *, lazy: bool = False) -> list[bool]:
         """Store each that is new (True); one known by (experiment, attempt, source, sequence) is a repeat (False)."""
 
     def metrics(self, experiment: str, attempt: int, *, after: Cursor | None = None, limit: int = 1000) -> Page[Metric]:

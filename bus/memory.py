@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from beagle.errors import Full, Unavailable, Unroutable
 from beagle.messages import Answer, AnyMessage, encode
@@ -23,6 +22,7 @@ log = logging.getLogger(__name__)
 # consumer that dies sends back messages that did no harm.
 DELIVERY_LIMIT = 100
 LONGEST_QUEUE = 100_000
+_MOST_KNOWN = 10_000
 
 
 @dataclass(slots=True)
@@ -73,7 +73,13 @@ class MemoryBus:
         self._longest = longest_queue
         self._ordinals = itertools.count()
         self._closed = False
-        self._targets = lru_cache(maxsize=1024)(self._bound)
+        self._known: dict[tuple[str, str], tuple[_Queue, ...]] = {}
+        # Exchanges whose queues take any last word: there that is an id, and a new one with each experiment.
+        self._ending_in_ids = {
+            exchange
+            for exchange in {binding.exchange for binding in bindings.values()}
+            if all(p.endswith(".*") for b in bindings.values() if b.exchange == exchange for p in b.patterns)
+        }
         self.dead: deque[DeadLetter] = deque(maxlen=LONGEST_QUEUE)
 
     def publish(self, message: AnyMessage) -> None:
@@ -142,6 +148,15 @@ class MemoryBus:
                 queue.waiting.append(_Waiting(next(self._ordinals), body, route.exchange, key, answer))
         for queue in queues:
             self._pump(queue)
+
+    def _targets(self, exchange: str, key: str) -> tuple[_Queue, ...]:
+        known_by = (exchange, key.rpartition(".")[0] if exchange in self._ending_in_ids else key)
+        found = self._known.get(known_by)
+        if found is None:
+            found = self._bound(exchange, key)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[known_by] = found
+        return found
 
     def _bound(self, exchange: str, key: str) -> tuple[_Queue, ...]:
         return tuple(

@@ -104,7 +104,7 @@ class SqliteStore:
         rows = [(text, (key,)) for key in ids for text in texts]
         self._file.write(partial(_each, rows), lambda _: self._recent.drop(kind, ids))
 
-    def append(self, metrics: Sequence[Metric]) -> list[bool]:
+    def append(self, metrics: Sequence[Metric], *, lazy: bool = False) -> list[bool]:
         """As the port says. All of one call are stored in one transaction, or none."""
         rows = [
             ((each.experiment, each.attempt), (each.source, each.sequence, each.time, each.step, *report))
@@ -121,7 +121,7 @@ class SqliteStore:
                 stored.append(file.execute(sql.ADD_METRIC, (number, number, *row)).rowcount == 1)
             return stored
 
-        return self._file.write(work) if rows else []
+        return self._file.write(work, lazy=lazy) if rows else []
 
     def metrics(self, experiment: str, attempt: int, *, after: Cursor | None = None, limit: int = 1000) -> Page[Metric]:
         """As the port says. Raises `InvalidInput` for a cursor of another list and for a limit below 1."""
