@@ -14,6 +14,8 @@ from beagle.messages import ListEndings, ShowProject
 # Endings are stored by several actors at once, so one may appear behind another that was seen before it.
 OVERLAP = 8
 REMEMBERED = 4000
+# What a place stands empty between two experiments, in seconds: it matters where they are short.
+BETWEEN = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ class Follower:
         planned, counts = answer["project"]["planned"], answer["project"]["counts"]
         if planned is None or not self._durations or not answer["limit"]:
             return None
-        mean = sum(self._durations) / len(self._durations)
+        mean = BETWEEN + sum(self._durations) / len(self._durations)
         now = time.time()
         ran = [seconds_between(view["launch_time"], None, now) or 0.0 for view in answer["experiments"]]
         waiting = max(0, planned - ended(counts) - len(ran))

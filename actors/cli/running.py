@@ -84,7 +84,7 @@ class Run:
         if not looks[-1].started:
             return _paused_elsewhere()
         if session.owner:
-            wait_until_dead(session)
+            _leave_nothing_behind(session)
         return max(conclude(session, look) for look in looks)
 
     def _submit(self, session: Session) -> Sequence[View]:
@@ -144,12 +144,22 @@ def _open(session: Session, projects: Sequence[View]) -> None:
     """Say what is about to happen, or to go on."""
     limit = session.ask(ShowSystem())["limit"]
     for project in projects:
-        planned = "any number of experiments" if project["planned"] is None else f"{project['planned']} experiments"
+        planned = (
+            "any number of experiments" if project["planned"] is None else plural(project["planned"], "experiment")
+        )
         before = ended(project["counts"])
         again = f"; {before} have ended before" if before else ""
         say(f"{clean(project['name'])}: {planned}, at most {limit} at a time{again}")
     if not limit:
         warn("the limit is 0: nothing starts before `beagle limit` raises it")
+
+
+def _leave_nothing_behind(session: Session) -> None:
+    """What this run started is dead before its scheduler goes; what other projects run is not its to end."""
+    wait_until_dead(session)
+    others = session.ask(ShowSystem())["counts"]["pool"]
+    if others:
+        warn(f"{plural(others, 'experiment')} of other projects go on; the next `beagle run` takes them up")
 
 
 def _paused_elsewhere() -> int:

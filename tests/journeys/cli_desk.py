@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -84,8 +85,10 @@ class Desk:
         for run in self._runs:
             run.process.kill()
             run.process.wait()
-        for pid in self.alive():
-            os.kill(pid, signal.SIGKILL)
+        while left := self.alive():
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def beagle(self, *words: object, inside: str = ".") -> subprocess.CompletedProcess[str]:
         """Run to the end, its output caught."""

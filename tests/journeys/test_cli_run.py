@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from tests.journeys.cli_desk import BEAGLE, Desk
+from tests.journeys.cli_desk import BEAGLE, Desk, eventually
 
 REPORT = 'echo "accuracy=$LR"'
 
@@ -45,12 +45,43 @@ def test_a_run_whose_experiments_all_fail_has_failed(tmp_path):
     assert "exit status 3" in done.stdout
 
 
-def test_a_run_is_paused_after_five_failures_and_says_how_to_go_on(tmp_path):
+def test_a_run_is_paused_after_five_failures_and_the_same_command_goes_on(tmp_path):
     with Desk(tmp_path, "exit 3", values="[1, 2, 3, 4, 5, 6, 7, 8]") as desk:
-        done = desk.beagle("run", "project.yml")
-    assert done.returncode == 1
-    assert "the same command resumes" in done.stderr
-    assert "queued" in done.stdout
+        paused = desk.beagle("run", "project.yml")
+        assert paused.returncode == 1
+        assert "the same command resumes" in paused.stderr
+        assert "demo is paused: 3 queued  5 failed" in paused.stdout
+        resumed = desk.beagle("run", "project.yml")
+        assert resumed.returncode == 1
+        assert "every experiment failed" in resumed.stderr
+        told = [line.split("  ")[0] for line in resumed.stdout.splitlines() if " of 8  " in line]
+        assert told == ["6 of 8", "7 of 8", "8 of 8"]
+
+
+def test_many_short_experiments_are_each_told_once(tmp_path):
+    with Desk(tmp_path, REPORT, values=str(list(range(150)))) as desk:
+        done = desk.beagle("run", "project.yml", "--limit", 8)
+    assert done.returncode == 0
+    told = [line.split("  ") for line in done.stdout.splitlines() if " of 150  " in line]
+    assert [words[0] for words in told] == [f"{place} of 150" for place in range(1, 151)]
+    assert {words[1] for words in told} == {f"demomodel{number}" for number in range(1, 151)}
+
+
+def test_a_project_of_another_terminal_goes_on_when_the_scheduler_has_ended_with_its_own(tmp_path):
+    wait = f"while [ ! -e {tmp_path}/gate-$LR ]; do sleep 0.02; done"
+    with Desk(tmp_path, wait, values="[1]") as desk:
+        (tmp_path / "second.yml").write_text((tmp_path / "project.yml").read_text().replace("[1]", "[2, 3]"))
+        first = desk.start("run", "project.yml", "--limit", 2)
+        eventually(lambda: "demo: 1 experiment," in first.said)
+        second = desk.start("run", "second.yml", "--folder", tmp_path / ".beagle")
+        eventually(lambda: "pool" in desk.states().values() and len(desk.states()) == 2)
+        (tmp_path / "gate-1").touch()
+        assert first.end() == 0
+        assert "of other projects go on" in first.complained
+        (tmp_path / "gate-2").touch()
+        (tmp_path / "gate-3").touch()
+        assert second.end() == 0
+        assert [view["attempt"] for view in desk.experiments()] == [1, 1]
 
 
 def test_a_file_of_the_older_shape_runs_each_of_its_projects(tmp_path):
