@@ -107,8 +107,8 @@ class QueueManager(BusActor):
         if experiment.state is State.QUEUE:
             # The version first: a claimer that only slept must not find its experiment unchanged afterwards.
             lifecycle.advance(self.world.store, experiment, PlaceRepaired(), self.world.now())
-        elif experiment.state is not State.POOL or experiment.place == place.number:
-            return
+        elif experiment.place in (None, place.number):
+            return  # the launcher's, which knows when nothing of the attempt runs; nothing ever starts in another place
         if places.give_back(self.world.store, place):
             log.warning("place %d held %s, which never started there: given back", place.number, experiment.name)
 
