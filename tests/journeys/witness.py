@@ -59,8 +59,8 @@ class WitnessStore(SqliteStore):
         super().__init__(*arguments)
         self.written: list[Written] = []
 
-    def replace(self, before, after) -> bool:
-        done = super().replace(before, after)
+    def replace(self, before, after, *, lazy: bool = False) -> bool:
+        done = super().replace(before, after, lazy=lazy)
         if done and isinstance(after, Experiment):
             launching = before.state == "pool" and before.launched_at is None
             was = "launching" if launching else before.state.value
