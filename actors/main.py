@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import time
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -159,12 +161,6 @@ def open_session(folder: Path, *, orchestrator: str = "process", scheduling: boo
 
 
 def _write_log(path: Path) -> None:
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-            "handlers": {"file": {"class": "logging.FileHandler", "filename": str(path), "formatter": "line"}},
-            "root": {"level": "INFO", "handlers": ["file"]},
-        }
-    )
+    described = json.loads(resources.files("config").joinpath("logging.json").read_text())
+    described["handlers"]["file"]["filename"] = str(path)
+    logging.config.dictConfig(described)

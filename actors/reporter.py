@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pykka
@@ -20,6 +21,40 @@ log = logging.getLogger(__name__)
 # A stored launch takes a millisecond; a store that is away makes the launcher give up long before this.
 LONGEST_HOLD = 30.0
 RETRY_AFTER = 0.05
+# Characters of lines in one message, with so many for what a report adds to its line.
+_LARGEST = 128 * 1024
+_OVERHEAD = 200
+
+
+class _Batch:
+    """Reports that go into one message. Bounded by the text that they were read from: a message may be 1 MiB long."""
+
+    def __init__(self) -> None:
+        self._reports: list[Report] = []
+        self._size = 0
+
+    def take(self, line: Line) -> None:
+        reading = read_line(line.text, line.length)
+        if reading is None:
+            return
+        self._size += len(line.text) + _OVERHEAD
+        self._reports.append(
+            Report(
+                source=line.source,
+                sequence=line.offset,
+                values=reading.values,
+                step=reading.step,
+                completed=reading.completed,
+                refusals=reading.refusals,
+            )
+        )
+
+    def is_full(self) -> bool:
+        return self._size > _LARGEST
+
+    def empty(self) -> list[Report]:
+        reports, self._reports, self._size = self._reports, [], 0
+        return reports
 
 
 class Reporter:
@@ -49,28 +84,33 @@ class Reporter:
     def launched(self, experiment: str, attempt: int, at: float, *, fresh: bool) -> None:
         self.publish(WorkloadLaunched(experiment=experiment, attempt=attempt, site=self._site, at=at, fresh=fresh))
 
-    def observe(self, observed: Observed) -> None:
-        """Raises nothing: the orchestrator's thread must live."""
+    def observe(self, observed: Sequence[Observed]) -> None:
+        """All of one workload. Raises nothing: the orchestrator's thread must live."""
         try:
             self._observe(observed)
-        except Exception:  # the next line, or the next reading after a restart, may do better
-            log.exception("what %s did was not understood", observed.workload)
+        except Exception:  # the next piece, or the next reading after a restart, may do better
+            log.exception("what %s did was not understood", observed[0].workload)
 
-    def _observe(self, observed: Observed) -> None:
-        held = self._held.get(observed.workload)
+    def _observe(self, observed: Sequence[Observed]) -> None:
+        name = observed[0].workload
+        held = self._held.get(name)
         if held is not None:
             held.wait(LONGEST_HOLD)
-        _, experiment, number = observed.workload.split("-")
+        _, experiment, number = name.split("-")
         attempt = int(number)
-        match observed:
-            case Line():
-                self._line(experiment, attempt, observed)
-            case CaughtUp():
-                at = self._adopted.pop(observed.workload, None)
-                if at is not None:
-                    self.launched(experiment, attempt, at, fresh=False)
-            case Ended():
-                self._ended(experiment, attempt, observed)
+        batch = _Batch()
+        for each in observed:
+            if isinstance(each, Line):
+                batch.take(each)
+                if not batch.is_full():
+                    continue
+            self._report(experiment, attempt, batch)
+            match each:
+                case CaughtUp() if name in self._adopted:
+                    self.launched(experiment, attempt, self._adopted.pop(name), fresh=False)
+                case Ended():
+                    self._ended(experiment, attempt, each)
+        self._report(experiment, attempt, batch)
 
     def publish(self, message: AnyMessage) -> None:
         """Until the bus has taken it: a metric is data, and whoever wrote it does not write it again."""
@@ -83,19 +123,10 @@ class Reporter:
             else:
                 return
 
-    def _line(self, experiment: str, attempt: int, line: Line) -> None:
-        reading = read_line(line.text, line.length)
-        if reading is None:
-            return
-        report = Report(
-            source=line.source,
-            sequence=line.offset,
-            values=reading.values,
-            step=reading.step,
-            completed=reading.completed,
-            refusals=reading.refusals,
-        )
-        self.publish(MetricsReported(experiment=experiment, attempt=attempt, reports=(report,)))
+    def _report(self, experiment: str, attempt: int, batch: _Batch) -> None:
+        reports = batch.empty()
+        if reports:
+            self.publish(MetricsReported(experiment=experiment, attempt=attempt, reports=tuple(reports)))
 
     def _ended(self, experiment: str, attempt: int, ended: Ended) -> None:
         # The launcher first: what the monitor answers must find that nothing is left to stop.

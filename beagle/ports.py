@@ -169,10 +169,11 @@ class Orchestrator(Protocol):
     def check(self, template: Template) -> list[str]:
         """One sentence for each reason why this orchestrator cannot run it."""
 
-    def watch(self, listener: Callable[[Observed], None]) -> None:
+    def watch(self, listener: Callable[[Sequence[Observed]], None]) -> None:
         """Push what happens to `listener`, in the orchestrator's own thread, in order per workload.
 
-        Called once, before any start. A listener that blocks delays reading, and loses nothing.
+        What was read in one go is pushed in one call, all of one workload. Called once, before any start. A listener
+        that blocks delays reading, and loses nothing.
         """
 
     def start(self, workload: Workload) -> float:

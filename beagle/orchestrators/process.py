@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -41,7 +41,7 @@ class ProcessOrchestrator:
     def check(self, template: Template) -> builtins.list[str]:
         return [problem for service in template.services for problem in _problems(template, service)]
 
-    def watch(self, listener: Callable[[Observed], None]) -> None:
+    def watch(self, listener: Callable[[Sequence[Observed]], None]) -> None:
         self._watcher = Watcher(listener, self._shims.give_back)
 
     def start(self, workload: Workload) -> float:

@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -34,7 +34,7 @@ _RETRY = 0.5
 class Watcher:
     """`prepare`, `launched`, `drop`, `adopt`, `stop` are called from any thread. `free` gets each shim that is done."""
 
-    def __init__(self, listener: Callable[[Observed], None], free: Callable[[Shim], None]) -> None:
+    def __init__(self, listener: Callable[[Sequence[Observed]], None], free: Callable[[Shim], None]) -> None:
         self._listener = listener
         self._free = free
         self._epoll = select.epoll()
@@ -176,12 +176,13 @@ class Watcher:
 
     def _read(self, watched: Watched) -> None:
         try:
-            for observed in watched.read():
-                self._listener(observed)
+            observed = watched.read()
         except OSError as error:
             del self._unread[watched.attempt.name]
             self._put_off(lambda: self._mark(watched), error)
             return
+        if observed:
+            self._listener(observed)
         if watched.unread:
             return
         self._unread.pop(watched.attempt.name, None)
@@ -240,8 +241,7 @@ class Watcher:
         # Forgotten first: the listener may clean it, or start it once more.
         last = watched.last(ending)
         self._forget(watched)
-        for observed in last:
-            self._listener(observed)
+        self._listener(last)
 
     def _forget(self, watched: Watched) -> None:
         self._unread.pop(watched.attempt.name, None)
@@ -271,7 +271,7 @@ class Watcher:
         """Watch one that is not watched yet, whoever started it. None when it never ran and never will."""
         claim = attempt.claim()
         if claim is None:
-            self._listener(ended(attempt, Ending(ended_at=time.time(), never=True)))
+            self._listener([ended(attempt, Ending(ended_at=time.time(), never=True))])
             return None
         process = open_process(claim)
         watched = self.prepare(attempt, adopted=True)

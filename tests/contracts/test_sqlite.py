@@ -101,7 +101,9 @@ def test_no_other_connection_is_let_in(store):
 def test_every_write_but_a_lazy_one_is_forced_to_the_disk_before_it_returns(store, path, monkeypatch):
     forced, real = [], os.fdatasync
     log = f"{path}-wal"
-    monkeypatch.setattr(os, "fdatasync", lambda file: (forced.append(os.readlink(f"/proc/self/fd/{file}")), real(file)))
+    monkeypatch.setattr(
+        os, "fdatasync", lambda file: (forced.append(str(Path(f"/proc/self/fd/{file}").readlink())), real(file))
+    )
     first = experiment(1)
     store.add([first], lazy=True)
     claimed = transition(first, Claimed(0), 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition
@@ -52,9 +52,10 @@ class Seen:
         self._all: list[Observed] = []
         self._news = Condition()
 
-    def __call__(self, observed: Observed) -> None:
+    def __call__(self, observed: Sequence[Observed]) -> None:
+        assert len({each.workload for each in observed}) == 1
         with self._news:
-            self._all.append(observed)
+            self._all += observed
             self._news.notify_all()
 
     def of(self, name: str) -> list[Observed]:
