@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ LONGEST_STOP = 60.0
 @contextmanager
 def opened(folder: Path, orchestrator: str = "process", *, scheduling: bool = False) -> Iterator[Session]:
     """A session, closed at the end. Raises what `open_session` raises; other surprises as `Crashed`."""
+    logging.raiseExceptions = False  # a log that cannot be written (full disk) must not print a traceback for each line
     session: Session | None = None
     try:
         session = open_session(folder, orchestrator=orchestrator, scheduling=scheduling)

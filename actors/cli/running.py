@@ -116,6 +116,7 @@ class Run:
     def _interrupted(self, session: Session) -> int:
         again = f"`beagle run {self.files.project}`"
         if not session.owner:
+            self.interrupts.farewell = ""
             warn(f"detached: the scheduler in the other terminal goes on; {again} follows it again")
             return INTERRUPTED
         running = session.ask(ShowSystem())["counts"]["pool"]
@@ -124,6 +125,7 @@ class Run:
         session.ask(PauseSystem())
         while session.ask(ShowSystem())["held"]:
             time.sleep(SHORTEST_WAIT)
+        self.interrupts.farewell = ""
         warn(f"paused: nothing runs; {again} resumes")
         return INTERRUPTED
 

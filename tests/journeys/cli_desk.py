@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 BEAGLE = Path(sys.executable).with_name("beagle")
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 PROJECT = """\
 name: demo

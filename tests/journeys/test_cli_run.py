@@ -108,6 +108,15 @@ def test_the_state_folder_and_the_template_are_where_the_user_says(tmp_path):
         assert "3 completed" in desk.beagle("status", "--folder", "state").stdout
 
 
+def test_a_project_runs_from_any_folder_and_keeps_its_state_beside_it(tmp_path):
+    with Desk(tmp_path, f"pwd > {tmp_path}/where") as desk:
+        (tmp_path / "deep").mkdir()
+        assert desk.beagle("run", "../project.yml", inside="deep").returncode == 0
+        assert sorted(file.name for file in (tmp_path / "deep").iterdir()) == []
+        assert desk.lines("where") == [str(tmp_path)]
+        assert "3 completed" in desk.beagle("status", inside="deep").stdout
+
+
 def test_a_reader_that_goes_away_disturbs_nothing(tmp_path):
     with Desk(tmp_path, REPORT) as desk:
         shell = f"{BEAGLE} run project.yml | head -1; {BEAGLE} experiments | head -1"
