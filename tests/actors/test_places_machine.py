@@ -1,0 +1,192 @@
+"""Random schedules against the limit: managers, resizers and launchers sleep between any two operations, vanish, come
+late and are doubled, and at every moment the places hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from beagle import system
+from beagle.experiment import AccuracyReached, Completed, Event, Experiment, Failed, Failure, Retried, TimedOut
+from beagle.messages import LaunchExperiment, PauseSystem, RetryExperiment, StartSystem, StopExperiment, StopWorkload
+from tests.actors.desk import Desk
+from tests.actors.sleepers import Sleeper
+
+COUNT = 4
+numbers = st.integers(0, COUNT - 1)
+attempts = st.integers(1, 3)
+operations = st.integers(1, 12)
+endings = st.sampled_from(
+    [
+        Completed("it said so itself"),
+        TimedOut("it ran for its 80 s"),
+        AccuracyReached("accuracy is 0.99"),
+        Failed("exit status 3", Failure.EXIT, 3),
+        Retried("nobody saw it end", Failure.LOST),
+        Retried("interrupted", None),
+    ]
+)
+
+
+def is_over(experiment: Experiment, attempt: int) -> bool:
+    return attempt < experiment.attempt or experiment.ended_at is not None
+
+
+class PlacesMachine(RuleBasedStateMachine):
+    """`asleep` are processes in the middle of their work; the launcher is one process and does one thing at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asleep: list[Sleeper] = []
+        self.launching: Sleeper | None = None
+
+    @initialize(limit=st.integers(0, 3))
+    def begin(self, limit: int) -> None:
+        self.desk = Desk(COUNT, limit)
+
+    def _start(self, work: Callable[[], object], steps: int) -> Sleeper:
+        sleeper = Sleeper(work)
+        self.asleep.append(sleeper)
+        self._wake(sleeper, steps)
+        return sleeper
+
+    def _wake(self, sleeper: Sleeper, steps: int) -> None:
+        for _ in range(steps):
+            if sleeper.wake().over:
+                self.asleep.remove(sleeper)
+                self.desk.note(sleeper.result)
+                break
+            self.desk.check()
+
+    # Managers, resizers, users
+
+    @rule(steps=operations)
+    def a_manager_fills(self, steps: int) -> None:
+        self._start(self.desk.manager.fill, steps)
+
+    @rule(steps=operations)
+    def a_manager_reconciles(self, steps: int) -> None:
+        self._start(self.desk.manager.reconcile, steps)
+
+    @rule(limit=st.integers(0, 4), steps=operations)
+    def a_limit_changes(self, limit: int, steps: int) -> None:
+        self._start(lambda: self.desk.resize(limit), steps)
+
+    @rule(steps=operations)
+    def the_system_is_paused(self, steps: int) -> None:
+        self._start(lambda: self.desk.gateway.pause_system(PauseSystem()), steps)
+
+    @rule()
+    def the_system_is_started(self) -> None:
+        self.desk.gateway.start_system(StartSystem())
+
+    @rule(number=numbers, steps=operations)
+    def a_user_stops(self, number: int, steps: int) -> None:
+        order = StopExperiment(experiment=self.desk.ids[number])
+        self._start(lambda: self.desk.gateway.stop_experiment(order), steps)
+
+    @rule(number=numbers, steps=operations)
+    def a_user_retries(self, number: int, steps: int) -> None:
+        order = RetryExperiment(experiment=self.desk.ids[number])
+        self._start(lambda: self.desk.gateway.retry_experiment(order), steps)
+
+    # The launcher, the orchestrator and the monitors
+
+    def launcher_is_idle(self) -> bool:
+        return self.launching is None or self.launching.over
+
+    @precondition(launcher_is_idle)
+    @rule(steps=operations)
+    def the_launcher_reconciles(self, steps: int) -> None:
+        self.launching = self._start(self.desk.launcher.reconcile, steps)
+
+    @precondition(launcher_is_idle)
+    @rule(number=numbers, attempt=attempts, steps=operations)
+    def a_launch_is_asked_for_at_any_time(self, number: int, attempt: int, steps: int) -> None:
+        order = LaunchExperiment(experiment=self.desk.ids[number], attempt=attempt)
+        self.launching = self._start(lambda: self.desk.launcher.on_launch_experiment(order), steps)
+
+    @precondition(launcher_is_idle)
+    @rule(number=numbers, attempt=attempts, steps=operations)
+    def a_stop_comes_late(self, number: int, attempt: int, steps: int) -> None:
+        experiment = self.desk.experiments()[number]
+        if is_over(experiment, attempt):
+            order = StopWorkload(site="local", experiment=experiment.id, attempt=attempt)
+            self.launching = self._start(lambda: self.desk.launcher.on_stop_workload(order), steps)
+
+    @precondition(lambda self: self.launcher_is_idle() and self.desk.orchestrator.pushes)
+    @rule(steps=operations)
+    def the_launcher_hears_of_an_end(self, steps: int) -> None:
+        told = self.desk.told(self.desk.orchestrator.pushes.popleft())
+        self.launching = self._start(told, steps)
+
+    @precondition(lambda self: self.desk.orchestrator.alive)
+    @rule(data=st.data())
+    def something_that_runs_ends(self, data: st.DataObject) -> None:
+        self.desk.orchestrator.end(data.draw(st.sampled_from(sorted(self.desk.orchestrator.alive))))
+
+    @precondition(lambda self: self.desk.unheard)
+    @rule(event=endings, steps=operations)
+    def a_monitor_hears_of_an_end(self, event: Event, steps: int) -> None:
+        held = self.desk.unheard.pop(0)
+        if not self._start(lambda: self.desk.judge(held, event), steps).over:
+            self.desk.unheard.append(held)  # not acknowledged: should this one vanish, it comes again
+
+    @precondition(lambda self: self.desk.orchestrator.alive)
+    @rule(event=endings, data=st.data(), steps=operations)
+    def a_monitor_ends_what_runs(self, event: Event, data: st.DataObject, steps: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.desk.orchestrator.alive)))
+        _, identity, attempt = name.split("-")
+        self._start(lambda: self.desk.judge((identity, int(attempt)), event), steps)
+
+    # Sleep, death, time
+
+    @precondition(lambda self: self.asleep)
+    @rule(data=st.data(), steps=operations)
+    def a_sleeper_wakes(self, data: st.DataObject, steps: int) -> None:
+        self._wake(self.asleep[data.draw(st.integers(0, len(self.asleep) - 1))], steps)
+
+    @precondition(lambda self: self.asleep)
+    @rule(data=st.data())
+    def a_sleeper_vanishes(self, data: st.DataObject) -> None:
+        sleeper = self.asleep.pop(data.draw(st.integers(0, len(self.asleep) - 1)))
+        sleeper.vanish()
+        if sleeper is self.launching:
+            self.desk.restart_launcher()
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.desk.time += seconds
+
+    @invariant()
+    def the_places_hold(self) -> None:
+        self.desk.check()
+
+    def teardown(self) -> None:
+        """However it went until here: all wake, and everything queued runs to its end."""
+        if not hasattr(self, "desk"):
+            return
+        try:
+            while self.asleep:
+                self._wake(self.asleep[0], 10_000)
+            self._paused_means_that_nothing_runs()
+            self.desk.finish()
+        finally:
+            for sleeper in self.asleep:
+                sleeper.vanish()
+            self.desk.close()
+
+    def _paused_means_that_nothing_runs(self) -> None:
+        if not system.load(self.desk.store).running:
+            self.desk.manager.reconcile()
+            self.desk.gateway.reconcile()
+            assert self.desk.pool() == [], "the system is paused and something is in the pool"
+
+
+TestPlaces = PlacesMachine.TestCase
+TestPlaces.settings = settings(
+    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
