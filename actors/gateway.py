@@ -70,6 +70,11 @@ class Gateway(BusActor):
         super().__init__(world, queues)
         self._check_template = check_template
 
+    def reconcile(self) -> None:
+        """Finish a pause: whoever paused, or claimed meanwhile, may have died in the middle of it."""
+        if not system.load(self.world.store).running:
+            self._empty_pool()
+
     # Orders
 
     def submit_project(self, order: SubmitProject) -> Answer:
@@ -90,12 +95,8 @@ class Gateway(BusActor):
         current = system.set_running(self.world.store, running=False)
         # Every place changes its version: a claimer that read before the pause, and slept, takes none.
         places.follow(self.world.store, current)
-        while True:
-            running = self._pool()
-            if not running:
-                return {"running": current.running, "limit": current.limit}
-            for experiment in running:
-                self._move(experiment, Paused("the system was paused"))
+        self._empty_pool()
+        return {"running": current.running, "limit": current.limit}
 
     def set_limit(self, order: SetLimit) -> Answer:
         current = places.set_limit(self.world.store, order.limit)
@@ -201,6 +202,11 @@ class Gateway(BusActor):
             ),
             timeout=LOG_TIMEOUT,
         )
+
+    def _empty_pool(self) -> None:
+        while running := self._pool():
+            for experiment in running:
+                self._move(experiment, Paused("the system was paused"))
 
     def _move(self, experiment: Experiment, event: Paused) -> None:
         try:
