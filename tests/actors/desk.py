@@ -170,11 +170,9 @@ class Desk:
     def _check_taken(self, found: list[Place]) -> None:
         for place in found:
             before = self._seen.get(place.id, place)
-            if (before.experiment, before.attempt) != (place.experiment, place.attempt):
-                was = workload_name(before.experiment, before.attempt)
-                assert was not in self.orchestrator.alive, "a place was given away under what runs in it"
-                if place.experiment:
-                    assert place.number < max(self.limits[p.of] for p in (before, place)), "taken over the limit"
+            taken = place.experiment and (before.experiment, before.attempt) != (place.experiment, place.attempt)
+            if taken:
+                assert place.number < max(self.limits[p.of] for p in (before, place)), "taken over the limit"
         self._seen = {place.id: place for place in found}
 
     def finish(self, limit: int = 2) -> None:

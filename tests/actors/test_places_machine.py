@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from beagle import system
 from beagle.experiment import AccuracyReached, Completed, Event, Experiment, Failed, Failure, Retried, TimedOut
 from beagle.messages import LaunchExperiment, PauseSystem, RetryExperiment, StartSystem, StopExperiment, StopWorkload
+from beagle.records import Place
 from tests.actors.desk import Desk
 from tests.actors.sleepers import Sleeper
 
@@ -70,6 +71,19 @@ class PlacesMachine(RuleBasedStateMachine):
     @rule(steps=operations)
     def a_manager_reconciles(self, steps: int) -> None:
         self._start(self.desk.manager.reconcile, steps)
+
+    @rule(kind=st.sampled_from([Place, Experiment]))
+    def a_manager_falls_asleep_just_before_it_writes(self, kind: type[Place | Experiment]) -> None:
+        sleeper = self._start(self.desk.manager.fill, 1)
+        while not sleeper.over and sleeper.before != ("replace", kind):
+            self._wake(sleeper, 1)
+
+    @rule()
+    def all_is_reconciled(self) -> None:
+        """As on every tick; what sleeps sleeps on."""
+        self._start(self.desk.manager.reconcile, 10_000)
+        if self.launcher_is_idle():
+            self.launching = self._start(self.desk.launcher.reconcile, 10_000)
 
     @rule(limit=st.integers(0, 4), steps=operations)
     def a_limit_changes(self, limit: int, steps: int) -> None:
