@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from actors.cli.client import pages
 from actors.cli.following import Look
@@ -29,23 +30,21 @@ def conclude(session: Session, look: Look) -> int:
     say(f"{clean(project['name'])} is {project['state']}: {tally(project['counts'])}")
     if look.best is not None:
         say("\n".join(_best(look.best, project)))
-    return _status(look)
+    return exit_status(look)
 
 
 def _results(session: Session, project: str) -> Iterator[View]:
-    """The best first; then those that ended without a result, by number."""
     best = session.ask(ListBest(project=project, count=MOST_RESULTS))["experiments"]
+    listed = pages(session, lambda after: ListExperiments(project=project, after=after), "experiments")
+    return chosen(best, listed)
+
+
+def chosen(best: Sequence[View], listed: Iterable[View]) -> Iterator[View]:
+    """The best first; then those that ended without a result, in their order. No more is read than is shown."""
     yield from best
     shown = {view["id"] for view in best}
-    room = MOST_RESULTS - len(best)
-    if not room:
-        return
-    for view in pages(session, lambda after: ListExperiments(project=project, after=after), "experiments"):
-        if room and view["end_time"] is not None and view["id"] not in shown:
-            room -= 1
-            yield view
-        if not room:
-            return
+    others = (view for view in listed if view["end_time"] is not None and view["id"] not in shown)
+    yield from islice(others, MOST_RESULTS - len(best))
 
 
 def _best(best: View, project: View) -> Iterator[str]:
@@ -54,7 +53,8 @@ def _best(best: View, project: View) -> Iterator[str]:
         yield f"  {clean(name)}={number(value)}"
 
 
-def _status(look: Look) -> int:
+def exit_status(look: Look) -> int:
+    """0 for a run that came to its end with a result; else 1, and a sentence about it on standard error."""
     state, counts = look.project["state"], look.project["counts"]
     if state == "paused":
         warn(f"paused: {clean(look.project['reason'])}; the same command resumes")
