@@ -6,7 +6,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pykka
@@ -164,14 +164,18 @@ class BusActor(pykka.ThreadingActor):
             delivery.ack()
             return
         log.warning("%s waits: %s", delivery.key, error)
-        self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
+        self.try_later(delivery)
 
     def _unknown(self, delivery: Delivery, error: Exception) -> None:
         delivery.answer(failure(error))
         if delivery.asked or delivery.redelivered >= TRIES:
             delivery.bury(f"{type(error).__name__}: {error}")
         else:
-            self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
+            self.try_later(replace(delivery, redelivered=delivery.redelivered + 1))
+
+    def try_later(self, delivery: Delivery) -> None:
+        """It could not be handled now; what comes after it need not wait for it."""
+        self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         # An exception here would stop the actor for good (Pykka), and the work comes again with the next tick.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,14 +13,15 @@ from typing import Any, ClassVar
 
 import pykka
 
-from actors.base import BusActor, Handlers, World
+from actors.base import RETRY_AFTER, BusActor, Handlers, World
 from beagle import lifecycle
-from beagle.errors import NotFound, Refused
+from beagle.errors import NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, TimedOut
 from beagle.messages import ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metrics import after_exit, at_end, crossing, fold
 from beagle.project import Definition
 from beagle.records import Metric, Summary
+from bus.port import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,10 @@ class _Deadline:
     """The attempt may have run for as long as it may."""
 
 
+class _Again:
+    """What had to wait may be tried again."""
+
+
 class Save:
     """The summary may be written: a second has passed since the last time."""
 
@@ -60,6 +66,18 @@ class ExperimentMonitor(BusActor):
         self._due = math.inf
         self._saved: Summary | None = None
         self._leaving = False
+        self._waiting: deque[Delivery] = deque()
+
+    def take(self, delivery: Delivery) -> None:
+        """In the order of the stream: behind one that waits for the store, all wait."""
+        if self._waiting:
+            self._waiting.append(delivery)
+        else:
+            super().take(delivery)
+
+    def try_later(self, delivery: Delivery) -> None:
+        self._waiting.append(delivery)
+        self.world.clock.tell(self.actor_ref, _Again(), after=RETRY_AFTER)
 
     def on_told(self, message: object) -> None:
         match message:
@@ -72,7 +90,13 @@ class ExperimentMonitor(BusActor):
             case ExperimentChanged():
                 self._save()
                 self._reload()
+            case _Again():
+                waiting, self._waiting = self._waiting, deque()
+                for delivery in waiting:
+                    self.take(delivery)
             case Leave():
+                for delivery in reversed(self._waiting):
+                    delivery.requeue()
                 self.stop()
 
     def on_workload_launched(self, message: WorkloadLaunched) -> None:
@@ -125,9 +149,16 @@ class ExperimentMonitor(BusActor):
         if time.monotonic() < self._due:
             self._wake()
             return
-        experiment = self._reload()
-        if self._runs() and experiment.timeout is not None:
-            self._end(TimedOut(_over(experiment.timeout)), None)
+        if self._waiting:  # one of these may be what crosses the limit
+            self.world.clock.tell(self.actor_ref, _Deadline(), after=RETRY_AFTER)
+            return
+        try:
+            experiment = self._reload()
+            if self._runs() and experiment.timeout is not None:
+                self._end(TimedOut(_over(experiment.timeout)), None)
+        except Unavailable:
+            self.world.clock.tell(self.actor_ref, _Deadline(), after=RETRY_AFTER)
+            raise
 
     def _end(self, event: Event, ended: WorkloadEnded | None) -> None:
         """Write the summary, then the ending: whoever sees the ending sees the summary."""
