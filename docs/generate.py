@@ -1,0 +1,139 @@
+"""Writes `docs/states.md` and `docs/messages.md` from the tables of the code: `python docs/generate.py`."""
+# ruff: noqa: INP001 - a script beside the pages that it writes, no package
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from actors.base import BusActor
+from actors.gateway import Gateway
+from actors.heuristic import HeuristicActor
+from actors.launcher import Launcher
+from actors.monitor import Monitor
+from actors.queue_manager import QueueManager
+from actors.watch import ExperimentMonitor
+from beagle.experiment import FINAL, TRANSITIONS, Event, State
+from beagle.messages import Message
+from bus.routes import COMMANDS, EVENTS, METRICS, ROUTES, SHARDS, Route, bindings
+
+HERE = Path(__file__).parent
+ACTORS: dict[str, type[BusActor]] = {
+    "gateway": Gateway,
+    "heuristic": HeuristicActor,
+    "queue manager": QueueManager,
+    "launcher": Launcher,
+    "monitor": Monitor,
+    "the experiment's monitor": ExperimentMonitor,
+}
+MEANINGS = {
+    State.QUEUE: "it waits for a place",
+    State.POOL: "it holds a place: it is launched, runs, or is about to be judged",
+    State.COMPLETED: "it said so itself, or exited with status 0",
+    State.TIMEOUT: "it ran for as long as it may",
+    State.ACCURACY_LIMIT_REACHED: "it reported a metric at or over the limit",
+    State.STOPPED: "a user or an early-stopping rule ended it",
+    State.FAILED: "an attempt failed, and no retry is left",
+}
+EXCHANGES = {
+    COMMANDS: "Orders, questions and nudges. A sender learns when no queue takes one. "
+    "With an address to answer to, a command is answered.",
+    METRICS: f"What belongs to one attempt, in its order. An experiment's shard, of {SHARDS}, never changes.",
+    EVENTS: "What has happened. They may go unheard.",
+}
+HEAD = "<!-- Written by docs/generate.py from the code; a test holds it against the code. -->\n"
+
+
+def states() -> str:
+    return "\n".join([HEAD, "# The states of an experiment\n", *_state_intro(), *_diagram(), *_state_tables()]) + "\n"
+
+
+def _state_intro() -> Iterator[str]:
+    yield "The words are those on the wire. An event that has no line here in a state is refused there, and changes"
+    yield "nothing. Whoever writes a state does it by a compare-and-set; who loses the race reads what won.\n"
+
+
+def _diagram() -> Iterator[str]:
+    yield "```mermaid\nstateDiagram-v2"
+    yield f"    [*] --> {State.QUEUE}"
+    for before, row in TRANSITIONS.items():
+        arrows: dict[State, list[str]] = {}
+        for event, after in row.items():
+            arrows.setdefault(after, []).append(event.__name__)
+        for after, events in arrows.items():
+            yield f"    {before} --> {after}: {', '.join(events)}"
+    yield "```\n"
+
+
+def _state_tables() -> Iterator[str]:
+    yield "| state | means | ended |\n| --- | --- | --- |"
+    for state in State:
+        yield f"| `{state}` | {MEANINGS[state]} | {'yes' if state in FINAL else 'no'} |"
+    yield "\n| in | event | leads to | when |\n| --- | --- | --- | --- |"
+    for before, row in TRANSITIONS.items():
+        for event, after in row.items():
+            yield f"| `{before}` | {event.__name__} | `{after}` | {_said(event)} |"
+
+
+def messages() -> str:
+    parts = [HEAD, "# The messages between the actors\n", *_message_intro()]
+    for exchange, meaning in EXCHANGES.items():
+        parts += [f"## `{exchange}`\n", f"{meaning}\n"]
+        for kind, route in ROUTES.items():
+            if route.exchange == exchange:
+                parts += _message(kind, route)
+    return "\n".join([*parts, *_queues()]) + "\n"
+
+
+def _message_intro() -> Iterator[str]:
+    yield "A body is one JSON object with `type`, `id` (24 hexadecimal digits), `time` (seconds since the epoch) and"
+    yield "`v`, the version, 1. Further fields are the message's own; an unknown one is refused. The store is the"
+    yield "truth: a nudge that is lost, doubled or late never matters, because its receiver finds the same there.\n"
+
+
+def _message(kind: type[Message], route: Route) -> Iterator[str]:
+    yield f"### {kind.__name__}\n"
+    yield f"{_said(kind)}\n"
+    handled = [name for name, actor in ACTORS.items() if kind in actor.handles]
+    yield f"Key `{route.key}`; handled by {' and '.join(handled) or 'any front end that binds'}.\n"
+    fields = [(name, field) for name, field in kind.model_fields.items() if name not in {*Message.model_fields, "type"}]
+    if fields:
+        yield "| field | type | default |\n| --- | --- | --- |"
+        yield from (f"| `{name}` | `{_type(field)}` | {_default(field)} |" for name, field in fields)
+        yield ""
+
+
+def _queues() -> Iterator[str]:
+    yield "## Queues\n"
+    yield "For a site named `local`.\n"
+    yield "| queue | exchange | takes |\n| --- | --- | --- |"
+    for name, binding in bindings("local").items():
+        yield f"| `{name}` | `{binding.exchange}` | {', '.join(f'`{pattern}`' for pattern in binding.patterns)} |"
+
+
+def _said(kind: type[Event | Message]) -> str:
+    return " ".join((kind.__doc__ or "").split())
+
+
+def _type(field: FieldInfo) -> str:
+    annotation = field.annotation
+    plain = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else None
+    limits = [f"{word} {getattr(each, key)}" for each in field.metadata for key, word in _LIMITS if hasattr(each, key)]
+    shown = plain or str(annotation).replace("typing.", "").replace("beagle.messages.", "")
+    return ", ".join([shown.replace("|", "\\|"), *limits])
+
+
+_LIMITS = (("ge", "at least"), ("le", "at most"))
+
+
+def _default(field: FieldInfo) -> str:
+    return "required" if field.is_required() else f"`{field.default!r}`"
+
+
+PAGES = {"states.md": states, "messages.md": messages}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page())
