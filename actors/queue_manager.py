@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 # A place whose experiment still waits after this many seconds was taken by a claimer that died or sleeps.
 LEAKED_AFTER = 2.0
+# How many free places are looked up in one go.
+AT_ONCE = 20
 
 
 class QueueManager(BusActor):
@@ -35,14 +37,16 @@ class QueueManager(BusActor):
 
     def fill(self) -> None:
         """Claim until no place is free or nothing waits."""
-        while system.load(self.world.store).running:
-            place = places.free(self.world.store)
-            if place is None:
-                return
-            experiment = self._next()
-            if experiment is None:
-                return
-            self._claim(place, experiment)
+        more = True
+        while more and system.load(self.world.store).running:
+            free = places.free(self.world.store, AT_ONCE)
+            more = len(free) == AT_ONCE
+            for place in free:
+                experiment = self._next()
+                if experiment is None:
+                    return
+                # A claim that was lost to someone else leaves its place to the next round.
+                more = not self._claim(place, experiment) or more
 
     def _next(self) -> Experiment | None:
         """The first in line of the projects that may start experiments."""
@@ -75,25 +79,26 @@ class QueueManager(BusActor):
         self.nudge(ProjectChanged(project=project.id, event="paused", reason=reason))
         return True
 
-    def _claim(self, place: Place, experiment: Experiment) -> None:
+    def _claim(self, place: Place, experiment: Experiment) -> bool:
         now = self.world.now()
         taken = places.take(self.world.store, place, experiment.id, experiment.attempt, now)
         if taken is None:
-            return
+            return False
         self.between_writes()
         try:
             step = lifecycle.advance_exactly(self.world.store, experiment, Claimed(place.number), now)
         except (Refused, NotFound) as lost:
             log.info("claim lost: %s", lost)
             places.give_back(self.world.store, taken)
-            return
+            return False
         if not system.load(self.world.store).running:
             # Paused between the two writes: the pause did not see it in the pool, so it is put back here.
             step = lifecycle.advance(self.world.store, step.after, Paused("the system was paused"), now)
             self.announce(step)
-            return
+            return False
         self.announce(step)
         self.nudge(LaunchExperiment(experiment=experiment.id, attempt=experiment.attempt))
+        return True
 
     def between_writes(self) -> None:
         """The place is taken and the experiment is not in the pool yet: where tests put a claimer to sleep."""

@@ -49,10 +49,9 @@ def every(store: Store) -> Iterator[Place]:
         after = page.next
 
 
-def free(store: Store) -> Place | None:
-    """The first open and empty place."""
-    page = store.page(Place, "free", (True, ""), limit=1)
-    return page.records[0] if page.records else None
+def free(store: Store, most: int) -> list[Place]:
+    """The first open and empty places."""
+    return store.page(Place, "free", (True, ""), limit=most).records
 
 
 def held_by(store: Store, experiment: str) -> list[Place]:

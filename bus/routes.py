@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -107,14 +108,18 @@ def bindings(site: str) -> dict[str, Binding]:
     } | {f"metrics.{shard}": Binding(METRICS, (f"metric.{shard}.*",)) for shard in range(SHARDS)}
 
 
+_FIELD = re.compile(r"\{(\w+)\}")
+# For each type its key with places instead of names, and the names: filling in by place costs half.
+_PARTS = {kind: (_FIELD.sub("{}", route.key), _FIELD.findall(route.key)) for kind, route in ROUTES.items()}
+
+
 def address(message: AnyMessage) -> tuple[Route, str]:
     """The route and the routing key of a message."""
     route = ROUTES[type(message)]
     if isinstance(message, Streamed):
         return route, f"metric.{shard(message.experiment)}.{message.experiment}-{message.attempt}"
-    if "{" not in route.key:
-        return route, route.key
-    return route, route.key.format_map(dict(message))
+    key, fields = _PARTS[type(message)]
+    return route, key.format(*[getattr(message, name) for name in fields]) if fields else key
 
 
 def shard(experiment: str) -> int:

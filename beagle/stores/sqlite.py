@@ -82,7 +82,7 @@ class SqliteStore:
         text = self._statements[kind].page(index, descending=descending, resumed=after is not None)
         start: list[Value] = [] if after is None else read_cursor(scope, after, len(order))
         rows = self._file.read(text, [*equal, *start, _limit(limit) + 1])
-        records = [self._codec.decode(kind, body) for (body,) in rows[:limit]]
+        records = [self._record(kind, *row) for row in rows[:limit]]
         if len(rows) <= limit:
             return Page(records, None)
         return Page(records, write_cursor(scope, reader(order)(records[-1])))
@@ -96,7 +96,7 @@ class SqliteStore:
     def counts(self, project: str | None = None) -> dict[State, int]:
         """As the port says; kept by triggers, so exact."""
         found = dict(self._file.read(sql.COUNTS, (sql.ALL_PROJECTS if project is None else project,)))
-        return {state: found.get(state.value, 0) for state in State}
+        return {state: found.get(state, 0) for state in State}
 
     def remove(self, kind: type[R], ids: Sequence[str]) -> None:
         """Those that are not there are left out. An experiment takes its metrics along."""
@@ -150,6 +150,10 @@ class SqliteStore:
         """Later calls raise `Unavailable`. Closing again does nothing."""
         self._file.close()
         self._recent = Recent(most=0)
+
+    def _record(self, kind: type[R], key: str, version: int, body: str) -> R:
+        known = self._recent.get(kind, key)
+        return known if known is not None and known.version == version else self._codec.decode(kind, body)
 
     def _added(self, records: Sequence[Record], new: Sequence[bool]) -> None:
         # A large batch is not about to be read one by one, and would displace what is.

@@ -108,7 +108,7 @@ class Statements:
             way = " DESC" if descending else ""
             order = ", ".join(f"{_quoted(field)}{way}" for field in index.order)
             condition = _condition(index, ("<" if descending else ">") if resumed else "")
-            found = f"SELECT body FROM {self._table}{condition} ORDER BY {order} LIMIT ?"
+            found = f"SELECT id, version, body FROM {self._table}{condition} ORDER BY {order} LIMIT ?"
             self._pages[name, descending, resumed] = found
         return found
 
