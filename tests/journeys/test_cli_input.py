@@ -63,18 +63,26 @@ def desk(tmp_path):
         yield desk
 
 
-@pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_the_files_is_told_and_nothing_is_created(desk, mistake, command):
+def test_a_mistake_in_the_files_is_told_and_nothing_is_created(desk, mistake):
     project, template, said = MISTAKES[mistake]
     (desk.folder / "project.yml").write_text(project)
     (desk.folder / "template.yml").write_text(template)
-    done = desk.beagle(command, "project.yml")
+    done = desk.beagle("run", "project.yml")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     assert all(words in done.stderr for words in said), done.stderr
     assert all(line.startswith("beagle: ") for line in done.stderr.splitlines())
     assert sorted(file.name for file in desk.folder.iterdir()) == ["project.yml", "template.yml"]
+
+
+@pytest.mark.parametrize("mistake", ["mistakes in both files", "a command that does not exist"])
+def test_check_tells_the_same_mistakes_as_run(desk, mistake):
+    project, template, _ = MISTAKES[mistake]
+    (desk.folder / "project.yml").write_text(project)
+    (desk.folder / "template.yml").write_text(template)
+    checked, run = desk.beagle("check", "project.yml"), desk.beagle("run", "project.yml")
+    assert (checked.returncode, checked.stdout, checked.stderr) == (2, "", run.stderr)
 
 
 def test_a_file_that_is_no_text_is_told(desk):
