@@ -146,25 +146,21 @@ class Desk:
     def places(self) -> list[Place]:
         return list(places.every(self.store))
 
-    def may_run(self) -> set[str]:
-        """In the pool, and its place holds it."""
-        held = {(p.number, p.experiment, p.attempt) for p in self.places()}
-        return {workload_name(e.id, e.attempt) for e in self.pool() if (e.place, e.id, e.attempt) in held}
-
     # What must hold
 
     def check(self) -> None:
         """At every moment, whoever sleeps."""
         self._remember()
-        found = self.places()
+        found, alive = self.places(), self.orchestrator.alive
+        pool = {(e.place, workload_name(e.id, e.attempt)) for e in self.pool()}
+        held = {(p.number, workload_name(p.experiment, p.attempt)) for p in found if p.experiment}
         in_force = max(limit for version, limit in self.limits.items() if version >= self.followed)
-        alive, may_run = self.orchestrator.alive, self.may_run()
         assert sum(p.open for p in found) <= in_force, "more places are open than any limit in force"
-        assert alive <= {workload_name(p.experiment, p.attempt) for p in found}, "something runs without a place"
-        assert len(may_run | alive) <= sum(p.open or bool(p.experiment) for p in found), "more may run than places"
+        assert alive <= {name for _, name in held}, "something runs without a place"
+        assert pool <= held, "one in the pool does not hold its place"
+        may_run = alive | {name for _, name in pool}
+        assert len(may_run) <= sum(p.open or bool(p.experiment) for p in found), "more may run than there are places"
         assert len({name.split("-")[1] for name in alive}) == len(alive), "two attempts of one experiment run"
-        pool = {workload_name(e.id, e.attempt) for e in self.pool()}
-        assert may_run == pool, "one in the pool does not hold its place"
         self._check_taken(found)
 
     def _check_taken(self, found: list[Place]) -> None:

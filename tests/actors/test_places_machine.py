@@ -4,13 +4,25 @@ late and are doubled, and at every moment the places hold."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from beagle import system
-from beagle.experiment import AccuracyReached, Completed, Event, Experiment, Failed, Failure, Retried, TimedOut
+from beagle import lifecycle, system
+from beagle.errors import Refused
+from beagle.experiment import (
+    AccuracyReached,
+    Completed,
+    Event,
+    Experiment,
+    Failed,
+    Failure,
+    Prioritised,
+    Retried,
+    TimedOut,
+)
 from beagle.messages import LaunchExperiment, PauseSystem, RetryExperiment, StartSystem, StopExperiment, StopWorkload
 from beagle.records import Place
 from tests.actors.desk import Desk
@@ -107,6 +119,11 @@ class PlacesMachine(RuleBasedStateMachine):
         order = RetryExperiment(experiment=self.desk.ids[number])
         self._start(lambda: self.desk.gateway.retry_experiment(order), steps)
 
+    @rule(number=numbers, priority=st.integers(-1, 1))
+    def a_user_moves_one_within_the_queue(self, number: int, priority: int) -> None:
+        with suppress(Refused):
+            lifecycle.advance(self.desk.store, self.desk.experiments()[number], Prioritised(priority), self.desk.time)
+
     # The launcher, the orchestrator and the monitors
 
     def launcher_is_idle(self) -> bool:
@@ -202,5 +219,5 @@ class PlacesMachine(RuleBasedStateMachine):
 
 TestPlaces = PlacesMachine.TestCase
 TestPlaces.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
