@@ -1,0 +1,179 @@
+"""What every actor does with a delivery, whatever its handler does: answered, acknowledged, tried again or buried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pykka
+import pytest
+
+from actors import base
+from actors.base import BusActor, Handlers, World, raise_for
+from actors.clock import Clock
+from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
+from beagle.messages import AdvanceSearch, FillPlaces, PauseSystem, ShowSystem
+from beagle.projects import Plans
+from beagle.stores.sqlite import SqliteStore
+from bus.memory import MemoryBus
+from bus.routes import bindings
+from tests.journeys.beagle_run import eventually
+
+
+@dataclass
+class Script:
+    """What the handler raises, one after the other, each reconcile too; and which messages were handled to the end."""
+
+    errors: list[Exception] = field(default_factory=list)
+    reconcile: list[Exception] = field(default_factory=list)
+    tries: int = 0
+    ticks: int = 0
+    handled: list[str] = field(default_factory=list)
+
+
+class Scripted(BusActor):
+    def __init__(self, world: World, queues: tuple[str, ...], script: Script) -> None:
+        self.script = script
+        super().__init__(world, queues)
+
+    def on_any(self, message):
+        self.script.tries += 1
+        if self.script.errors:
+            raise self.script.errors.pop(0)
+        self.script.handled.append(message.id)
+        return {"found": True}
+
+    def reconcile(self) -> None:
+        self.script.ticks += 1
+        if self.script.reconcile:
+            raise self.script.reconcile.pop(0)
+
+    handles: ClassVar[Handlers] = {ShowSystem: on_any, FillPlaces: on_any}
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "RETRY_AFTER", 0.01)
+    monkeypatch.setattr(base, "TICK", 0.02)
+    store, bus, clock = SqliteStore(tmp_path / "beagle.sqlite"), MemoryBus(bindings("here")), Clock()
+    yield World(store=store, bus=bus, clock=clock, site="here", plans=Plans(store))
+    clock.close()
+    bus.close()
+    store.close()
+
+
+@pytest.fixture
+def script():
+    return Script()
+
+
+@pytest.fixture
+def actor(world, script):
+    actor = Scripted.start(world, ("gateway", "queue_manager", "heuristic"), script)
+    yield actor
+    actor.stop()
+
+
+def ask(world, message):
+    return raise_for(world.bus.request(message, timeout=5))
+
+
+def test_a_question_is_answered_with_what_its_handler_returns(world, actor):
+    assert ask(world, ShowSystem()) == {"found": True}
+
+
+@pytest.mark.parametrize("error", [NotFound("a"), Refused("b"), InvalidInput(["c", "d"]), Unavailable("e")])
+def test_an_error_travels_to_whoever_asked_and_is_of_its_kind_there(world, actor, script, error):
+    script.errors = [error]
+    with pytest.raises(type(error)) as told:
+        ask(world, ShowSystem())
+    assert str(told.value) == str(error)
+    assert script.tries == 1
+
+
+def test_what_nobody_foresaw_is_told_to_whoever_asked_and_buried_and_stops_nothing(world, actor, script):
+    script.errors = [ZeroDivisionError("the moon")]
+    with pytest.raises(BeagleError, match="ZeroDivisionError: the moon"):
+        ask(world, ShowSystem())
+    assert eventually(lambda: world.bus.dead)[0].reason == "ZeroDivisionError: the moon"
+    assert ask(world, ShowSystem()) == {"found": True}
+
+
+def test_a_nudge_that_comes_too_late_is_done_with(world, actor, script):
+    script.errors = [Refused("it has ended")]
+    world.bus.publish(FillPlaces())
+    eventually(lambda: script.tries)
+    assert ask(world, ShowSystem())
+    assert (script.tries, len(world.bus.dead)) == (2, 0)
+
+
+def test_a_nudge_waits_for_a_store_that_is_away_for_as_long_as_that_takes(world, actor, script):
+    script.errors = [Unavailable("away")] * 50
+    nudge = FillPlaces()
+    world.bus.publish(nudge)
+    eventually(lambda: script.handled == [nudge.id])
+    assert (script.tries, len(world.bus.dead)) == (51, 0)
+
+
+def test_a_nudge_that_fails_for_no_known_reason_is_tried_some_times_and_then_buried(world, actor, script):
+    script.errors = [KeyError("why")] * 50
+    world.bus.publish(FillPlaces())
+    letter = eventually(lambda: world.bus.dead)[0]
+    assert letter.reason == "KeyError: 'why'"
+    assert script.tries == base.TRIES + 1
+
+
+def test_one_bad_moment_loses_no_nudge(world, actor, script):
+    script.errors = [KeyError("why")]
+    nudge = FillPlaces()
+    world.bus.publish(nudge)
+    eventually(lambda: script.handled == [nudge.id])
+    assert not world.bus.dead
+
+
+def test_what_it_does_not_handle_is_buried_or_told(world, actor):
+    world.bus.publish(AdvanceSearch(project="p"))
+    assert eventually(lambda: world.bus.dead)[0].reason == "Scripted does not handle AdvanceSearch"
+    with pytest.raises(InvalidInput, match="Scripted does not handle PauseSystem"):
+        ask(world, PauseSystem())
+
+
+def test_a_reconcile_that_fails_comes_again_with_the_next_tick(world, script):
+    script.reconcile = [RuntimeError("once"), Unavailable("twice")]
+    actor = Scripted.start(world, ("gateway",), script)
+    eventually(lambda: script.ticks >= 4)
+    assert ask(world, ShowSystem()) == {"found": True}
+    actor.stop()
+
+
+def test_what_an_actor_has_not_acknowledged_when_it_stops_goes_to_the_next(world, script):
+    script.errors = [Unavailable("away")] * 10_000
+    first = Scripted.start(world, ("queue_manager",), script)
+    nudge = FillPlaces()
+    world.bus.publish(nudge)
+    eventually(lambda: script.tries)
+    first.stop()
+    after = Script()
+    second = Scripted.start(world, ("queue_manager",), after)
+    eventually(lambda: after.handled == [nudge.id])
+    second.stop()
+
+
+def test_the_clock_passes_over_who_is_gone_and_keeps_the_order_of_the_moments():
+    told = []
+
+    class Listener(pykka.ThreadingActor):
+        use_daemon_thread = True
+
+        def on_receive(self, message):
+            told.append(message)
+
+    clock, gone, here = Clock(), Listener.start(), Listener.start()
+    gone.stop()
+    for after, word in ((0.06, "third"), (0.0, "first"), (0.03, "second")):
+        clock.tell(gone, word, after=after)
+        clock.tell(here, word, after=after)
+    eventually(lambda: len(told) == 3)
+    here.stop()
+    clock.close()
+    assert told == ["first", "second", "third"]
