@@ -1,0 +1,187 @@
+"""Many live monitors in this process, fed over the bus; then the same metrics put into that store with no actors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from actors.base import World
+from actors.clock import Clock
+from actors.monitor import Monitor
+from beagle import lifecycle, projects
+from beagle.errors import Full
+from beagle.experiment import Claimed, Experiment, Launched, queue_order, transition
+from beagle.messages import MetricsReported, Report
+from beagle.project import Definition
+from beagle.projects import Plans
+from beagle.records import Metric, Plan, Project
+from beagle.space import Int
+from beagle.stores.sqlite import SqliteStore
+from beagle.template import Service, Template
+from bus.memory import MemoryBus
+from bus.routes import SHARDS, bindings
+from tests.benchmarks.child import Found, serve
+
+SITE = "local"
+PROJECT = "c" * 24
+BATCH = 1000
+LONGEST = 300.0
+
+
+def run(folder: str, monitors: int, metrics: int) -> Found:
+    """`monitors` experiments run, and report `metrics` in all, one in a message, each in its turn."""
+    place = Path(folder)
+    place.mkdir(parents=True)
+    store = SqliteStore(place / "beagle.sqlite")
+    running = _running(store, monitors)
+    bus = MemoryBus(bindings(SITE))
+    world = World(store=store, bus=bus, clock=Clock(), site=SITE, plans=Plans(store))
+    before, threads = _resident_mib(), threading.active_count()
+    started = time.perf_counter()
+    host = Monitor.start(world, tuple(f"metrics.{shard}" for shard in range(SHARDS)))
+    try:
+        _until(lambda: threading.active_count() - threads > monitors)
+        created = time.perf_counter() - started
+        idle = _resident_mib()
+        started = time.perf_counter()
+        _publish(bus, running, metrics)
+        _until(lambda: _is_quiet(bus))
+        seconds = time.perf_counter() - started
+        found = {
+            "created": created,
+            "threads": threading.active_count() - threads,
+            "idle_mib": idle - before,
+            "fed_mib": _resident_mib() - before,
+            "seconds": seconds,
+            "stored": sum(len(store.metrics(each, 1, limit=metrics).records) for each in running),
+        }
+    finally:
+        host.stop()
+        world.clock.close()
+        bus.close()
+    # Attempt 2, so that none is a repeat.
+    found["bare_seconds"] = _insert(store, running, metrics)
+    found["bare_stored"] = sum(len(store.metrics(each, 2, limit=metrics).records) for each in running)
+    store.close()
+    return found
+
+
+def _running(store: SqliteStore, count: int) -> list[str]:
+    """Ids of launched experiments; each with an accuracy limit and a timeout to watch."""
+    now = time.time()
+    definition = Definition(
+        name="bench",
+        template="t.yml",
+        parameters=(Int(name="N", low=1, high=count),),
+        timeout=3600,
+        accuracy_limit=0.98,
+    )
+    service = Service(name="train", command=("true",), environment={"N": "0"}, working_dir="/")
+    projects.create(
+        store,
+        Project(
+            id=PROJECT,
+            name="bench",
+            digest="",
+            objective="accuracy",
+            direction="max",
+            pause_after_failures=5,
+            created_at=now,
+            planned=count,
+        ),
+        Plan(id=PROJECT, definition=definition, template=Template(filename="t.yml", folder="/", services=(service,))),
+    )
+    waiting = [_experiment(number, now) for number in range(1, count + 1)]
+    launched = [transition(transition(e, Claimed(e.number), now), Launched(SITE, now), now) for e in waiting]
+    lifecycle.create(store, [replace(e, version=0) for e in launched])
+    return [experiment.id for experiment in launched]
+
+
+def _experiment(number: int, now: float) -> Experiment:
+    order = queue_order(now, number)
+    return Experiment(
+        id=lifecycle.experiment_id(PROJECT, number),
+        project=PROJECT,
+        number=number,
+        name=f"benchmodel{number}",
+        parameters={"N": number},
+        timeout=3600.0,
+        accuracy_limit=0.98,
+        order=order,
+        rank=order,
+        created_at=now,
+    )
+
+
+def _reports(running: list[str], metrics: int) -> Iterator[tuple[str, Report]]:
+    """The generator: round after round, so that every monitor is always fed."""
+    for number in range(metrics):
+        turn, which = divmod(number, len(running))
+        yield (
+            running[which],
+            Report(source="train/out", sequence=turn * 40, values={"accuracy": 0.5, "loss": 1.5}, step=turn),
+        )
+
+
+def _publish(bus: MemoryBus, running: list[str], metrics: int) -> None:
+    for experiment, report in _reports(running, metrics):
+        message = MetricsReported(experiment=experiment, attempt=1, reports=(report,))
+        while True:
+            try:
+                bus.publish(message)
+                break
+            except Full:
+                time.sleep(0.01)
+
+
+def _insert(store: SqliteStore, running: list[str], metrics: int) -> float:
+    """Bare: no bus, no actors, as many in a transaction as is good for the store."""
+    now = time.time()
+    started = time.perf_counter()
+    batch: list[Metric] = []
+    for experiment, report in _reports(running, metrics):
+        batch.append(
+            Metric(
+                experiment=experiment,
+                attempt=2,
+                source=report.source,
+                sequence=report.sequence,
+                time=now,
+                values=report.values,
+                step=report.step,
+            )
+        )
+        if len(batch) == BATCH:
+            store.append(batch, lazy=True)
+            batch = []
+    if batch:
+        store.append(batch, lazy=True)
+    return time.perf_counter() - started
+
+
+def _is_quiet(bus: MemoryBus) -> bool:
+    """Every message was taken and acknowledged: so every metric is stored."""
+    return all(
+        not queue.waiting and not any(consumer.unacknowledged for consumer in queue.consumers)
+        for queue in bus._queues.values()
+    )
+
+
+def _until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONGEST
+    while not look():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{threading.active_count()} threads live, and it is not done after {LONGEST:g} s")
+        time.sleep(0.005)
+
+
+def _resident_mib() -> float:
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    serve(run)

@@ -1,0 +1,75 @@
+"""Memory and threads of live monitors, and how many metrics a second they take and store."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+from tests.benchmarks.child import Found, run
+from tests.benchmarks.result import Count, Figure, Result, Verdict
+
+# For what else runs on the machine and in the process.
+SPARE = 500
+
+
+def measure(
+    folder: Path, *, sizes: tuple[int, ...] = (1_000, 10_000), metrics: int = 50_000, repetitions: int = 2
+) -> Result:
+    """Each size and repetition in a process of its own."""
+    runs: dict[int, list[Found]] = {size: [] for size in sizes}
+    for repetition in range(repetitions):
+        for size in sizes:
+            _check_limits(size)
+            place = folder / f"monitors-{size}-{repetition}"
+            runs[size].append(run("tests.benchmarks.live", folder=str(place), monitors=size, metrics=metrics))
+    return Result(
+        name="monitors",
+        measured=(
+            "Live monitors, one actor for each running experiment, each with a limit and a deadline to watch, fed with "
+            f"{metrics:,} metrics by a generator that publishes on the bus, one in a message, to all in turn; as a "
+            "ratio to bare inserts of the same metrics into the same store, 1,000 in a transaction."
+        ),
+        verdicts=[
+            Verdict(
+                what=f"metrics/s with {size:,} monitors, to bare inserts",
+                values=[found["bare_seconds"] / found["seconds"] for found in runs[size]],
+            )
+            for size in sizes
+        ],
+        figures=[figure for size in sizes for figure in _figures(size, runs[size], metrics)],
+        counts=[count for size in sizes for found in runs[size] for count in _counts(size, found, metrics)],
+        limits=(
+            "One metric costs the encoding, checking and decoding of its message, three changes of thread, a "
+            "transaction of its own unless others wait with it, and a summary a second for each monitor; all in one "
+            "interpreter, so on one core."
+        ),
+    )
+
+
+def _figures(size: int, runs: list[Found], metrics: int) -> list[Figure]:
+    name = f"{size:,} monitors"
+    return [
+        Figure(what=f"{name}: metrics stored", unit="/s", values=[metrics / found["seconds"] for found in runs]),
+        Figure(what=f"{name}: bare inserts", unit="/s", values=[metrics / found["bare_seconds"] for found in runs]),
+        Figure(what=f"{name}: memory, idle", unit="MiB", values=[found["idle_mib"] for found in runs]),
+        Figure(what=f"{name}: memory, fed", unit="MiB", values=[found["fed_mib"] for found in runs]),
+        Figure(what=f"{name}: threads", unit="", values=[found["threads"] for found in runs]),
+        Figure(what=f"{name}: until all watch", unit="s", values=[found["created"] for found in runs]),
+    ]
+
+
+def _counts(size: int, found: Found, metrics: int) -> list[Count]:
+    return [
+        Count(what=f"threads of {size:,} monitors and their host", found=found["threads"], expected=size + 1),
+        Count(what=f"stored by {size:,} monitors", found=found["stored"], expected=metrics),
+        Count(what="stored by bare inserts", found=found["bare_stored"], expected=metrics),
+    ]
+
+
+def _check_limits(size: int) -> None:
+    """Say beforehand that the machine has no room for so many threads, rather than fail in the middle."""
+    kernel = [int(Path(f"/proc/sys/kernel/{name}").read_text()) for name in ("threads-max", "pid_max")]
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = min([*kernel, *([] if soft == resource.RLIM_INFINITY else [soft])])
+    if size + SPARE > most:
+        raise RuntimeError(f"{size:,} monitors need as many threads, and this machine allows {most:,} in all")
