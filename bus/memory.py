@@ -125,8 +125,7 @@ class MemoryBus:
             consumer.closed = True
             consumer.queue.consumers.remove(consumer)
             for waiting in sorted(consumer.unacknowledged.values(), key=lambda w: -w.ordinal):
-                waiting.redelivered += 1
-                consumer.queue.waiting.appendleft(waiting)
+                self._back(consumer.queue, waiting)
             consumer.unacknowledged.clear()
         self._pump(consumer.queue)
 
@@ -210,18 +209,24 @@ class MemoryBus:
         return known
 
     def _requeue(self, consumer: _Consumer, waiting: _Waiting) -> None:
-        if waiting.redelivered >= DELIVERY_LIMIT:
-            self._bury(consumer, waiting, f"it came back {waiting.redelivered} times")
-            return
         with self._lock:
             if consumer.unacknowledged.pop(waiting.ordinal, None) is None:
                 return
-            waiting.redelivered += 1
-            consumer.queue.waiting.appendleft(waiting)
+            self._back(consumer.queue, waiting)
         self._pump(consumer.queue)
+
+    def _back(self, queue: _Queue, waiting: _Waiting) -> None:
+        if waiting.redelivered >= DELIVERY_LIMIT:
+            self._dead_letter(queue, waiting, f"it came back {waiting.redelivered} times")
+            return
+        waiting.redelivered += 1
+        queue.waiting.appendleft(waiting)
 
     def _bury(self, consumer: _Consumer, waiting: _Waiting, reason: str) -> None:
         if self._settle(consumer, waiting):
-            letter = DeadLetter(queue=consumer.queue.name, key=waiting.key, body=waiting.body, reason=reason)
-            self.dead.append(letter)
-            log.warning("%s: %s from %s: %s", DEAD, letter.key, letter.queue, reason)
+            self._dead_letter(consumer.queue, waiting, reason)
+
+    def _dead_letter(self, queue: _Queue, waiting: _Waiting, reason: str) -> None:
+        letter = DeadLetter(queue=queue.name, key=waiting.key, body=waiting.body, reason=reason)
+        self.dead.append(letter)
+        log.warning("%s: %s from %s: %s", DEAD, letter.key, letter.queue, reason)

@@ -1,4 +1,4 @@
-"""The stores under test. Another one joins as one more parameter."""
+"""The stores and buses under test. Another one joins as one more parameter."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import pytest
 
 from beagle.ports import Store
 from beagle.stores.sqlite import SqliteStore
+from bus.memory import MemoryBus
+from bus.port import Bus
+from bus.routes import bindings
+from tests.contracts.inbox import LONGEST
 
 
 def sqlite(folder: Path) -> Store:
@@ -24,5 +28,16 @@ def opening(request, tmp_path) -> Callable[[], Store]:
 @pytest.fixture
 def store(opening) -> Iterator[Store]:
     opened = opening()
+    yield opened
+    opened.close()
+
+
+def memory() -> Bus:
+    return MemoryBus(bindings("local"), longest_queue=LONGEST)
+
+
+@pytest.fixture(params=[pytest.param(memory, id="memory")])
+def bus(request) -> Iterator[Bus]:
+    opened = request.param()
     yield opened
     opened.close()
