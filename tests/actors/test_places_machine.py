@@ -92,7 +92,8 @@ class PlacesMachine(RuleBasedStateMachine):
 
     @rule()
     def all_is_reconciled(self) -> None:
-        """As on every tick; what sleeps sleeps on."""
+        """As on every tick; what sleeps sleeps on, for long enough that its place is taken for leaked."""
+        self.desk.time += 3.0
         self._start(self.desk.manager.reconcile, 10_000)
         if self.launcher_is_idle():
             self.launching = self._start(self.desk.launcher.reconcile, 10_000)
