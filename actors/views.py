@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from beagle import lifecycle, places
 from beagle.errors import NotFound
-from beagle.experiment import FINAL, Experiment, State
+from beagle.experiment import RESULTS, Experiment, State
 from beagle.messages import Answer
 from beagle.ports import Store
 from beagle.records import Metric, Project, ProjectState, Summary, System
@@ -82,7 +82,7 @@ def held(store: Store) -> int:
 
 
 def best(store: Store, project: Project, count: int) -> list[Experiment]:
-    """The best ended experiments by their current attempt's objective, best first."""
+    """The best ended experiments by their current attempt's objective, best first; one that failed is no result."""
     found: list[Experiment] = []
     after = None
     while len(found) < count:
@@ -103,7 +103,7 @@ def best(store: Store, project: Project, count: int) -> list[Experiment]:
 
 def _ended(store: Store, summaries: Iterable[Summary]) -> list[Experiment]:
     pairs = [(store.get(Experiment, summary.id), summary.attempt) for summary in summaries]
-    return [e for e, attempt in pairs if e is not None and e.attempt == attempt and e.state in FINAL]
+    return [e for e, attempt in pairs if e is not None and e.attempt == attempt and e.state in RESULTS]
 
 
 def why(store: Store, experiment: Experiment, project: Project, system: System, now: float) -> str:

@@ -102,7 +102,7 @@ class ExperimentMonitor(BusActor):
     def on_workload_launched(self, message: WorkloadLaunched) -> None:
         experiment = self._reload()
         if message.fresh:
-            self._summary = self._empty(experiment)
+            self._summary = self._empty(experiment, self._known()[1])
         elif self._summary is None:
             self._load()
         if lifecycle.runs(experiment, self._attempt) and experiment.timeout is not None:
@@ -179,7 +179,7 @@ class ExperimentMonitor(BusActor):
     def _load(self) -> None:
         """What is known of the attempt, from the store: any monitor can take over at any moment."""
         experiment, definition = self._known()
-        self._summary = self._empty(experiment)
+        self._summary = self._empty(experiment, definition)
         after = None
         while True:
             page = self.world.store.metrics(experiment.id, self._attempt, after=after, limit=1000)
@@ -218,8 +218,9 @@ class ExperimentMonitor(BusActor):
         if stored is not None and stored.attempt <= summary.attempt:
             self.world.store.replace(stored, replace(summary, version=stored.version + 1), lazy=True)
 
-    def _empty(self, experiment: Experiment) -> Summary:
-        return Summary(id=experiment.id, project=experiment.project, attempt=self._attempt)
+    def _empty(self, experiment: Experiment, definition: Definition) -> Summary:
+        tie = -experiment.number if definition.direction == "max" else experiment.number
+        return Summary(id=experiment.id, project=experiment.project, attempt=self._attempt, tie=tie)
 
     def _metric(self, report: Report, at: float) -> Metric:
         return Metric(

@@ -34,6 +34,7 @@ class State(StrEnum):
 
 
 FINAL = frozenset(State) - {State.QUEUE, State.POOL}
+RESULTS = FINAL - {State.FAILED}
 SUCCESSES = frozenset({State.COMPLETED, State.TIMEOUT, State.ACCURACY_LIMIT_REACHED})
 
 

@@ -131,7 +131,7 @@ class Folder:
 
     def _meaning(self, error: OSError) -> InvalidInput | Unavailable:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Unavailable(f"{self.path} cannot be made: the disk is full; free some space and try again")
+            return Unavailable(f"{self.path} cannot be written: the disk is full; free some space and try again")
         if isinstance(error, NotADirectoryError | FileExistsError):
             return InvalidInput([f"{self.path} is not a folder: use another one with --folder"])
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:

@@ -50,7 +50,7 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
     },
     Plan: {},
     System: {},
-    Summary: {"objective": Index(("project",), ("objective", "id"), where="objective")},
+    Summary: {"objective": Index(("project",), ("objective", "tie", "id"), where="objective")},
     Observation: {"log": Index(("project",), ("ordinal", "id"))},
     Applied: {},
 }

@@ -86,8 +86,9 @@ class Project:
 class Summary:
     """The metrics of an experiment's current attempt in short; `id` is the experiment's.
 
-    `objective` is None until reported. `last`, `lowest`, `highest` are by name. `refused` counts values that were no
-    metric, `refusal` is the sentence about the last one.
+    `objective` is None until reported. `tie` orders equal objectives: the lowest number is the best in either
+    direction. `last`, `lowest`, `highest` are by name. `refused` counts values that were no metric, `refusal` is the
+    sentence about the last one.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Summary:
     project: str
     attempt: int
     objective: float | None = None
+    tie: int = 0
     last: dict[str, float] = field(default_factory=dict)
     lowest: dict[str, float] = field(default_factory=dict)
     highest: dict[str, float] = field(default_factory=dict)

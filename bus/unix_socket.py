@@ -20,6 +20,8 @@ from bus.port import Bus
 from bus.routes import COMMANDS, address
 
 _ANSWER_TIMEOUT = 60.0
+# How long a close waits at most; looking so often costs a thousandth of a core.
+_NOTICE = 0.02
 
 
 class Door:
@@ -31,7 +33,7 @@ class Door:
         with _short(path) as name:
             self._server = _Server(name, bus)
         path.chmod(0o600)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="door", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_NOTICE,), name="door", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
