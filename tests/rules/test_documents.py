@@ -16,10 +16,14 @@ from beagle.documents import MOST_BYTES, read, read_text
 from beagle.errors import InvalidInput
 
 
+# YAML takes keys of 1,024 characters at most, and JSON writes one character with up to twelve.
+KEYS = st.text(max_size=80)
+
+
 def trees(leaves):
     return st.recursive(
         leaves,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
         max_leaves=20,
     )
 
