@@ -196,7 +196,11 @@ class HeuristicActor(BusActor):
         if search.heuristic.total is not None and project.sent < search.heuristic.total:
             return
         reason = f"all {ended} experiments have ended"
-        projects.complete(self.world.store, project, reason, self.world.now())
+        completed = projects.complete(self.world.store, project, reason, self.world.now())
+        counts = self.world.store.counts(project.id)
+        if counts[State.QUEUE] or counts[State.POOL]:
+            projects.reopen(self.world.store, completed)  # a user's retry was faster, and found it still running
+            return
         self._searches.pop(project.id, None)
         self.nudge(ProjectChanged(project=project.id, event="completed", reason=reason))
 
