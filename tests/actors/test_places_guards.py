@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from actors.gateway import Gateway
 from actors.launcher import Launcher
 from actors.queue_manager import QueueManager
 from beagle import lifecycle, places, system
 from beagle.experiment import Claimed, Experiment, Paused, PlaceRepaired, State
-from beagle.messages import LaunchExperiment, PauseSystem, StartSystem
+from beagle.messages import LaunchExperiment, PauseSystem, StartSystem, StopExperiment
 from beagle.records import Place, System
 from beagle.stores.sqlite import SqliteStore
 from tests.actors.desk import Desk
@@ -299,3 +302,30 @@ def test_starting_twice_is_starting_once(desk):
     before = system.load(desk.store)
     desk.gateway.start_system(StartSystem())
     assert system.load(desk.store) == before
+
+
+def test_each_kind_of_record_is_written_by_its_module_alone(desk, monkeypatch):
+    writers: dict[str, set[str]] = {}
+
+    def witness(name: str) -> None:
+        kept = getattr(SqliteStore, name)
+
+        def write(store: SqliteStore, first: object, *args: object, **options: object) -> object:
+            frame = next(f for f in inspect.stack()[1:] if "/tests/" not in f.filename)
+            for record in first if name == "add" else [first]:
+                writers.setdefault(type(record).__name__, set()).add(Path(frame.filename).stem)
+            return kept(store, first, *args, **options)
+
+        monkeypatch.setattr(SqliteStore, name, write)
+
+    for name in ("add", "replace"):
+        witness(name)
+    stop = StopExperiment(experiment=desk.ids[2])
+    Gateway.handles[StopExperiment](desk.gateway, stop)
+    desk.finish(limit=2)
+    assert writers == {
+        "Experiment": {"lifecycle"},
+        "Place": {"places"},
+        "System": {"system"},
+        "Applied": {"gateway"},
+    }
