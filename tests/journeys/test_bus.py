@@ -94,7 +94,7 @@ class DoublingBus(MemoryBus):
 
 def journey(run):
     """A small project with every ending of its own, to its end."""
-    run.submit(search(shell(SCRIPT), 9, experiment_accuracy_limit=0.9, experiment_timeout=0.5))
+    run.submit(search(shell(SCRIPT), 9, experiment_accuracy_limit=0.9, experiment_timeout=2))
     counts = run.wait(seconds=30)["counts"]
     assert counts.items() >= ENDINGS.items()
 

@@ -12,8 +12,14 @@ from tests.journeys import ledger
 from tests.journeys.beagle_run import OwnRun, eventually, python, search, shell
 from tests.journeys.census import Census
 
-# Half a tenth of a second each, and a line in the ledger at both ends.
-LOGGED = "import time; from tests.journeys.ledger import write; write('start'); time.sleep(0.05); write('end')"
+# Goes on until the test makes a file with its number.
+HELD = """
+import os, time
+from tests.journeys.ledger import write
+write("start")
+while not os.path.exists(f"{os.environ['LEDGER']}.{os.environ['N']}"): time.sleep(0.01)
+write("end")
+"""
 # Tells when it printed what crosses, and when it was told to stop.
 CROSSING = """
 import signal, sys, time
@@ -87,45 +93,58 @@ def test_one_that_ends_just_in_time_is_completed(tmp_path):
         assert run.states() == ["completed"]
 
 
+def release(run, *numbers):
+    for number in numbers:
+        (run.folder / f"ledger.{number}").touch()
+
+
+def settled(run, count):
+    """So many have been started, all of them run that are not released, and a tick later it is still so."""
+    eventually(lambda: len(ledger.starts(run.ledger())) == count)
+    time.sleep(1.1)
+    assert len(ledger.starts(run.ledger())) == count
+    return Census(run.folder).now()
+
+
 @pytest.mark.parametrize("limit", [1, 3])
 def test_the_limit_holds_at_every_instant(tmp_path, limit):
     with OwnRun(tmp_path, limit=limit) as run, Census(tmp_path) as census:
-        run.submit(search(python(LOGGED), 20))
+        run.submit(search(python(HELD), 20))
+        assert settled(run, limit) == limit
+        release(run, *range(21))
         run.wait()
-        assert ledger.most_at_once(run.ledger()) == limit
-        assert census.most == limit
+        assert ledger.most_at_once(run.ledger()) == census.most == limit
         assert len(ledger.starts(run.ledger())) == 20
 
 
 def test_the_limit_is_raised_and_lowered_during_the_run_and_lowering_drains(tmp_path):
-    long = LOGGED.replace("0.05", "0.4")
-    with OwnRun(tmp_path, limit=2) as run:
-        run.submit(search(python(long), 30))
-        with Census(tmp_path) as low:
-            eventually(lambda: len(run.ledger()) > 4)
-        run.ask(SetLimit(limit=6))
-        eventually(lambda: Census(tmp_path).now() == 6)
+    with OwnRun(tmp_path, limit=2) as run, Census(tmp_path) as census:
+        run.submit(search(python(HELD), 12))
+        assert settled(run, 2) == 2
+        run.ask(SetLimit(limit=5))
+        assert settled(run, 5) == 5
         run.ask(SetLimit(limit=1))
-        # What runs goes on: the places drain, and only then the lower limit can be seen.
-        eventually(lambda: run.counts()["pool"] <= 1)
-        lowered = time.monotonic()
-        with Census(tmp_path) as lowest:
-            eventually(lambda: run.counts()["completed"] >= 14)
-        run.ask(SetLimit(limit=6))
+        assert settled(run, 5) == 5
+        release(run, 1, 2, 3, 4)
+        eventually(lambda: run.counts()["pool"] == 1)
+        assert settled(run, 5) == 1
+        release(run, 5)
+        assert settled(run, 6) == 1
+        run.ask(SetLimit(limit=3))
+        assert settled(run, 8) == 3
+        release(run, *range(6, 13))
         run.wait()
-        assert (low.most, lowest.most) == (2, 1)
-        assert ledger.most_at_once(run.ledger()) == 6
-        assert ledger.most_at_once([e for e in run.ledger() if e.at > lowered + 0.5]) <= 6
-        assert run.states() == ["completed"] * 30
+        assert ledger.most_at_once(run.ledger()) == census.most == 5
+        assert run.states() == ["completed"] * 12
 
 
 def test_with_a_limit_of_0_nothing_runs_until_it_is_raised(tmp_path):
     with OwnRun(tmp_path, limit=0) as run:
-        run.submit(search(python(LOGGED)))
+        run.submit(search(shell('echo x > "$LEDGER"')))
         eventually(lambda: run.counts()["queue"] == 1)
         assert run.why() == "limit 0 of 0, first in line"
         time.sleep(0.3)
-        assert run.ledger() == []
+        assert not (tmp_path / "ledger").exists()
         run.ask(SetLimit(limit=1))
         run.wait()
         assert run.states() == ["completed"]
