@@ -6,6 +6,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -79,9 +80,14 @@ class BusActor(pykka.ThreadingActor):
     def on_start(self) -> None:
         self._guarded(self.reconcile)
         for name in self._queues:
-            self._consumers.append(self.world.bus.consume(name, self.actor_ref.tell, prefetch=PREFETCH))
+            self._consumers.append(self.world.bus.consume(name, self._deliver, prefetch=PREFETCH))
         if self._queues:
             self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        # Between its last message and the closing of its consumers an actor takes none: they go back when those close.
+        with suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(delivery)
 
     def on_stop(self) -> None:
         for consumer in self._consumers:

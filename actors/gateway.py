@@ -13,7 +13,7 @@ from actors.base import BusActor, Handlers, World
 from actors.submission import Submission
 from beagle import lifecycle, places, projects, system
 from beagle.errors import InvalidInput, Refused
-from beagle.experiment import Experiment, Paused, RetryAsked, State, Stopped, transition
+from beagle.experiment import Experiment, Paused, RetryAsked, State, Stopped
 from beagle.messages import (
     AdvanceSearch,
     Answer,
@@ -111,7 +111,7 @@ class Gateway(BusActor):
 
     def retry_experiment(self, order: RetryExperiment) -> Answer:
         experiment = views.find_experiment(self.world.store, order.experiment)
-        transition(experiment, RetryAsked(), self.world.now())  # what is refused changes nothing
+        lifecycle.check(experiment, RetryAsked(), self.world.now())  # what is refused changes nothing
         # Before it, so that a crash leaves nothing waiting in a completed project; after it, for the search may have
         # completed the project meanwhile.
         projects.reopen(self.world.store, projects.load(self.world.store, experiment.project))

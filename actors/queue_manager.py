@@ -37,6 +37,9 @@ class QueueManager(BusActor):
 
     def fill(self) -> None:
         """Claim until no place is free or nothing waits."""
+        current = system.load(self.world.store)
+        if not places.all_open(self.world.store, current):
+            places.open_up(self.world.store, current)
         more = True
         while more and system.load(self.world.store).running:
             free = places.free(self.world.store, AT_ONCE)
@@ -111,7 +114,10 @@ class QueueManager(BusActor):
             return
         if experiment.state is State.QUEUE:
             # The version first: a claimer that only slept must not find its experiment unchanged afterwards.
-            lifecycle.advance(self.world.store, experiment, PlaceRepaired(), self.world.now())
+            try:
+                lifecycle.advance(self.world.store, experiment, PlaceRepaired(), self.world.now())
+            except (Refused, NotFound):
+                return  # it only slept, and has just claimed it after all
         elif experiment.place in (None, place.number):
             return  # the launcher's, which knows when nothing of the attempt runs; nothing ever starts in another place
         if places.give_back(self.world.store, place):

@@ -59,6 +59,11 @@ def advance_exactly(store: Store, experiment: Experiment, event: Event, now: flo
     return Step(experiment, after)
 
 
+def check(experiment: Experiment, event: Event, now: float) -> None:
+    """Raises `Refused` when the event does not fit the experiment as it was read. Writes nothing."""
+    transition(experiment, event, now)
+
+
 def load(store: Store, experiment: str) -> Experiment:
     found = store.get(Experiment, experiment)
     if found is None:

@@ -17,7 +17,7 @@ from beagle.records import Place, System
 
 
 def set_limit(store: Store, limit: int) -> System:
-    """Let at most `limit` attempts run. Lowering it drains: a place that is closed while held stays held.
+    """Let at most `limit` attempts run. Lowering it drains: what runs goes on, and nothing starts until fewer run.
 
     The records of both limits' places are there before the limit changes, closed when new: so whoever slept with an
     older limit in mind finds each of them touched by the newer one, and opens nothing.
@@ -34,9 +34,30 @@ def prepare(store: Store, count: int) -> None:
 
 
 def follow(store: Store, current: System) -> None:
-    """Open the places below the limit and close the others, unless they follow this or a newer limit already."""
+    """Close every place that followed an older limit or running state, then open what this one allows."""
     for place in every(store):
-        _follow(store, place, current)
+        _close(store, place, current)
+    open_up(store, current)
+
+
+def open_up(store: Store, current: System) -> None:
+    """Open the first places, as many as the limit leaves beside what is held behind them; again after each end.
+
+    A closed place is taken by nobody, so what is held behind the open ones only becomes less: whoever counted it late
+    opens too few, never too many.
+    """
+    found = list(every(store))
+    if any(place.of > current.version for place in found):
+        return
+    for place in found[: _fitting(found, current.limit)]:
+        if not place.open:
+            store.replace(place, replace(place, version=place.version + 1, open=True), lazy=True)
+
+
+def all_open(store: Store, current: System) -> bool:
+    """Whether nothing drains: the last place below the limit is opened last."""
+    last = store.get(Place, f"place-{current.limit - 1}")
+    return current.limit == 0 or (last is not None and last.open)
 
 
 def every(store: Store) -> Iterator[Place]:
@@ -71,9 +92,19 @@ def give_back(store: Store, place: Place) -> bool:
     )
 
 
-def _follow(store: Store, place: Place | None, current: System) -> None:
+def _fitting(found: list[Place], limit: int) -> int:
+    """The greatest number of first places that, together with those held behind them, are not over the limit."""
+    held = 0
+    for place in reversed(found):
+        if place.number < limit - held:
+            return place.number + 1
+        held += bool(place.experiment)
+    return 0
+
+
+def _close(store: Store, place: Place | None, current: System) -> None:
     while place is not None and place.of < current.version:
-        after = replace(place, version=place.version + 1, of=current.version, open=place.number < current.limit)
+        after = replace(place, version=place.version + 1, of=current.version, open=False)
         if store.replace(place, after, lazy=True):
             return
         place = store.get(Place, place.id)

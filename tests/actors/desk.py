@@ -161,14 +161,17 @@ class Desk:
         may_run = alive | {name for _, name in pool}
         assert len(may_run) <= sum(p.open or bool(p.experiment) for p in found), "more may run than there are places"
         assert len({name.split("-")[1] for name in alive}) == len(alive), "two attempts of one experiment run"
-        self._check_taken(found)
+        self._check_taken(found, in_force)
 
-    def _check_taken(self, found: list[Place]) -> None:
+    def _check_taken(self, found: list[Place], in_force: int) -> None:
         for place in found:
             before = self._seen.get(place.id, place)
             taken = place.experiment and (before.experiment, before.attempt) != (place.experiment, place.attempt)
             if taken:
                 assert place.number < max(self.limits[p.of] for p in (before, place)), "taken over the limit"
+                assert sum(bool(p.experiment) for p in found) <= in_force, (
+                    "taken while more drain than the limit leaves"
+                )
         self._seen = {place.id: place for place in found}
 
     def finish(self, limit: int = 2) -> None:

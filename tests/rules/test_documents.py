@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from beagle.documents import MOST_BYTES, read, read_text
 from beagle.errors import InvalidInput
 
-
 # YAML takes keys of 1,024 characters at most, and JSON writes one character with up to twelve.
 KEYS = st.text(max_size=80)
 
