@@ -1,0 +1,184 @@
+"""What the monitor makes of an attempt's messages, in whatever order, however often and however late they come."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from actors.base import World
+from actors.clock import Clock
+from actors.monitor import Monitor
+from beagle import lifecycle, projects
+from beagle.experiment import Claimed, Experiment, Launched, Paused, State
+from beagle.messages import MetricsReported, Report, WorkloadEnded, WorkloadLaunched
+from beagle.project import Definition
+from beagle.records import Plan, Project, Summary
+from beagle.space import Choice
+from beagle.stores.sqlite import SqliteStore
+from beagle.template import Template
+from bus.memory import MemoryBus
+from bus.routes import SHARDS, bindings
+from tests.journeys.beagle_run import eventually
+
+QUEUES = (*(f"metrics.{shard}" for shard in range(SHARDS)), "events.monitor")
+ID = lifecycle.experiment_id("p", 1)
+
+
+class Bench:
+    """One running experiment with a limit of 0.9 and a timeout of a minute, and a monitor."""
+
+    def __init__(self, folder) -> None:
+        self.store, self.bus, self.clock = SqliteStore(folder / "beagle.sqlite"), MemoryBus(bindings("here")), Clock()
+        world = World(store=self.store, bus=self.bus, clock=self.clock, site="here", plans=projects.Plans(self.store))
+        definition = Definition(name="p", template="t", parameters=(Choice(name="N", values=(1,)),), accuracy_limit=0.9)
+        plan = Plan(id="p", definition=definition, template=Template(filename="t", folder="/", services=()))
+        project = Project(
+            id="p", name="p", digest="d", objective="accuracy", direction="max", pause_after_failures=5, created_at=1
+        )
+        projects.create(self.store, project, plan)
+        queued = Experiment(
+            id=ID,
+            project="p",
+            number=1,
+            name="pmodel1",
+            parameters={"N": 1},
+            timeout=60,
+            accuracy_limit=0.9,
+            order=1,
+            rank=1,
+            created_at=1,
+        )
+        lifecycle.create(self.store, [queued])
+        self.run()
+        self.monitor = Monitor.start(world, QUEUES)
+
+    def run(self) -> None:
+        self.advance(Claimed(0))
+        self.advance(Launched("here", time.time()))
+
+    def advance(self, event) -> None:
+        lifecycle.advance(self.store, self.experiment(), event, time.time())
+
+    def experiment(self) -> Experiment:
+        return lifecycle.load(self.store, ID)
+
+    def state(self) -> str:
+        return self.experiment().state
+
+    def launched(self, attempt=1) -> None:
+        self.bus.publish(WorkloadLaunched(experiment=ID, attempt=attempt, site="here", at=time.time(), fresh=True))
+
+    def report(self, sequence, attempt=1, source="train/out", *, completed=False, **values) -> None:
+        report = Report(source=source, sequence=sequence, values=values, completed=completed)
+        self.bus.publish(MetricsReported(experiment=ID, attempt=attempt, reports=(report,)))
+
+    def end(self, status, attempt=1) -> None:
+        self.bus.publish(WorkloadEnded(experiment=ID, attempt=attempt, status=status, ended_at=time.time()))
+
+    def stored(self, attempt=1) -> list[dict[str, float]]:
+        return [metric.values for metric in self.store.metrics(ID, attempt).records]
+
+    def wait(self, state) -> None:
+        eventually(lambda: self.state() == state, seconds=10)
+
+    def close(self) -> None:
+        self.monitor.stop()
+        self.clock.close()
+        self.bus.close()
+        self.store.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def test_a_metric_that_comes_twice_is_stored_and_counted_once(bench):
+    bench.launched()
+    for _ in range(3):
+        bench.report(0, cost=1)
+    bench.report(7, cost=1)
+    bench.end(0)
+    bench.wait(State.COMPLETED)
+    assert bench.stored() == [{"cost": 1}, {"cost": 1}]
+    assert bench.store.get(Summary, ID).count == 2
+
+
+def test_the_same_place_in_another_source_is_another_metric(bench):
+    bench.report(0, source="left/out", cost=1)
+    bench.report(0, source="right/out", cost=2)
+    bench.end(0)
+    bench.wait(State.COMPLETED)
+    assert sorted(values["cost"] for values in bench.stored()) == [1, 2]
+
+
+def test_a_crossing_metric_counts_before_what_comes_after_it(bench):
+    bench.report(0, accuracy=0.95)
+    bench.report(20, completed=True)
+    bench.end(3)
+    bench.wait(State.ACCURACY_LIMIT_REACHED)
+    bench.report(40, cost=1)
+    eventually(lambda: len(bench.stored()) == 3)
+    assert bench.state() == State.ACCURACY_LIMIT_REACHED
+
+
+def test_its_own_word_counts_before_the_exit_status(bench):
+    bench.report(0, completed=True)
+    bench.end(3)
+    bench.wait(State.COMPLETED)
+
+
+def test_an_ending_that_comes_twice_is_one(bench):
+    bench.end(3)
+    bench.end(3)
+    bench.wait(State.FAILED)
+    version = bench.experiment().version
+    bench.end(0)
+    bench.report(0, cost=1)
+    eventually(bench.stored)
+    assert bench.experiment().version == version
+
+
+def test_what_an_older_attempt_says_is_kept_as_its_own_and_changes_no_state(bench):
+    bench.report(0, cost=1)
+    eventually(bench.stored)
+    bench.advance(Paused("the system was paused"))
+    bench.run()
+    before = bench.experiment()
+    bench.report(9, accuracy=0.99)
+    bench.end(3)
+    eventually(lambda: len(bench.stored()) == 2)
+    bench.report(0, attempt=2, cost=5)
+    eventually(lambda: bench.stored(2))
+    bench.end(0, attempt=2)
+    bench.wait(State.COMPLETED)
+    assert (bench.experiment().attempt, bench.experiment().version) == (2, before.version + 1)
+    assert bench.store.get(Summary, ID).last == {"cost": 5}
+    assert bench.stored(2) == [{"cost": 5}]
+
+
+def test_a_monitor_that_takes_over_knows_what_was_stored_before(bench):
+    bench.launched()
+    bench.report(0, cost=3)
+    bench.report(9, cost=1)
+    eventually(lambda: len(bench.stored()) == 2)
+    bench.monitor.stop()
+    world = World(store=bench.store, bus=bench.bus, clock=bench.clock, site="here", plans=projects.Plans(bench.store))
+    bench.monitor = Monitor.start(world, QUEUES)
+    bench.report(9, cost=1)
+    bench.report(18, cost=2)
+    bench.end(0)
+    bench.wait(State.COMPLETED)
+    summary = bench.store.get(Summary, ID)
+    assert (summary.count, summary.last, summary.lowest, summary.highest) == (3, {"cost": 2}, {"cost": 1}, {"cost": 3})
+
+
+def test_a_message_about_an_experiment_that_is_not_there_is_done_with(bench):
+    unknown = WorkloadEnded(experiment="f" * 24, attempt=1, status=0, ended_at=1)
+    bench.bus.publish(unknown)
+    bench.end(0)
+    bench.wait(State.COMPLETED)
+    assert not bench.bus.dead
