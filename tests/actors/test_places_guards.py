@@ -13,7 +13,7 @@ from actors.gateway import Gateway
 from actors.launcher import Launcher
 from actors.queue_manager import QueueManager
 from beagle import lifecycle, places, system
-from beagle.experiment import Claimed, Completed, Experiment, Paused, PlaceRepaired, State
+from beagle.experiment import Claimed, Completed, Experiment, Paused, PlaceRepaired
 from beagle.messages import LaunchExperiment, PauseSystem, StartSystem, StopExperiment
 from beagle.ports import Store
 from beagle.records import Place, System
