@@ -49,7 +49,11 @@ LOG_TIMEOUT = 10.0
 
 
 def _once(handler: Callable[[Gateway, Order], Answer]) -> Callable[[Gateway, Order], Answer]:
-    """An order whose id was applied before gets its first answer again, and changes nothing."""
+    """An order whose id was applied before gets its first answer again, and changes nothing.
+
+    The answer is stored after the effect. Should a crash come in between, the effect itself says that it is this
+    order's: by `ordered_by` of an experiment, by the digest of a project.
+    """
 
     def handle(gateway: Gateway, order: Order) -> Answer:
         applied = gateway.world.store.get(Applied, order.id)
@@ -105,21 +109,28 @@ class Gateway(BusActor):
 
     def stop_experiment(self, order: StopExperiment) -> Answer:
         experiment = views.find_experiment(self.world.store, order.experiment)
-        step = lifecycle.advance(self.world.store, experiment, Stopped(order.reason), self.world.now())
-        self.announce(step)
-        return self._one(step.after)
+        if experiment.ordered_by != order.id:
+            event = Stopped(order.reason, order.id)
+            step = lifecycle.advance(self.world.store, experiment, event, self.world.now())
+            self.announce(step)
+            experiment = step.after
+        return self._one(experiment)
 
     def retry_experiment(self, order: RetryExperiment) -> Answer:
         experiment = views.find_experiment(self.world.store, order.experiment)
-        lifecycle.check(experiment, RetryAsked(), self.world.now())  # what is refused changes nothing
+        event = RetryAsked(order.id)
+        if experiment.ordered_by != order.id:
+            lifecycle.check(experiment, event, self.world.now())  # what is refused changes nothing
         # Before it, so that a crash leaves nothing waiting in a completed project; after it, for the search may have
         # completed the project meanwhile.
         projects.reopen(self.world.store, projects.load(self.world.store, experiment.project))
-        step = lifecycle.advance(self.world.store, experiment, RetryAsked(), self.world.now())
+        if experiment.ordered_by != order.id:
+            step = lifecycle.advance(self.world.store, experiment, event, self.world.now())
+            self.announce(step)
+            experiment = step.after
         projects.reopen(self.world.store, projects.load(self.world.store, experiment.project))
-        self.announce(step)
         self.nudge(FillPlaces())
-        return self._one(step.after)
+        return self._one(experiment)
 
     # Questions
 

@@ -103,6 +103,8 @@ class HeuristicActor(BusActor):
         self._observe(search, ended)
         if project.state is ProjectState.RUNNING:
             self._suggest(project, search, counts)
+        else:
+            self._complete(project, search, counts)
         search.patient = search.heuristic.total is not None and counts[State.QUEUE] > IMPATIENT_BELOW
 
     def _begin(self, project: Project) -> _Search:

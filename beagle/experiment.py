@@ -50,7 +50,10 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """One configuration to try. Times are seconds since the epoch (UTC); `timeout` is seconds per attempt."""
+    """One configuration to try. Times are seconds since the epoch (UTC); `timeout` is seconds per attempt.
+
+    `ordered_by` is the id of the order that changed it last: so a repeat of that order is known for one.
+    """
 
     id: str
     version: int = 0
@@ -76,6 +79,7 @@ class Experiment:
     exit_status: int | None = None
     failure: Failure | None = None
     retried: dict[Failure, int] = field(default_factory=dict)
+    ordered_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class Stopped:
     """A user stopped it, took it out of the queue, or an early-stopping rule ended it."""
 
     reason: str
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,8 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class RetryAsked:
     """A user wants another attempt."""
+
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +229,15 @@ def transition(experiment: Experiment, event: Event, now: float) -> Experiment:
             return _queued_again(after(), reason, at_head=True)
         case Retried(reason, failure):
             return _queued_again(_counted(after(), failure), reason, at_head=True)
-        case RetryAsked():
-            return _queued_again(after(retried={}), "asked for by the user", at_head=False)
+        case RetryAsked(order):
+            return _queued_again(after(retried={}, ordered_by=order), "asked for by the user", at_head=False)
         case Failed(reason, failure, exit_status):
             return after(reason=reason, failure=failure, exit_status=exit_status, ended_at=now)
         case Completed(reason, exit_status):
             return after(reason=reason, exit_status=exit_status, ended_at=now)
-        case TimedOut(reason) | AccuracyReached(reason) | Stopped(reason):
+        case Stopped(reason, order):
+            return after(reason=reason, ended_at=now, ordered_by=order)
+        case TimedOut(reason) | AccuracyReached(reason):
             return after(reason=reason, ended_at=now)
 
 

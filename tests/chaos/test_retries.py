@@ -9,7 +9,8 @@ import pytest
 from beagle import lifecycle, projects
 from beagle.errors import BeagleError, Refused
 from beagle.experiment import RetryAsked
-from beagle.messages import SetLimit
+from beagle.messages import RetryExperiment, SetLimit, ShowProject, StopExperiment
+from beagle.records import Applied
 from tests.journeys.beagle_run import OwnRun, eventually, search, shell
 
 FAILS_ONCE = shell("test $BEAGLE_ATTEMPT = 2")
@@ -52,7 +53,7 @@ def test_a_retry_that_a_crash_cuts_in_two_is_run_all_the_same(run, monkeypatch):
 
     def torn(store, experiment, event, now):
         step = advance(store, experiment, event, now)
-        if event != RetryAsked():
+        if not isinstance(event, RetryAsked):
             return step
         raise SystemError("cut")
 
@@ -71,3 +72,45 @@ def test_a_refused_retry_does_not_open_a_completed_project(run):
     with pytest.raises(Refused):
         run.retry()
     assert (run.project()["state"], run.project()["end_time"]) == ("completed", ended)
+
+
+def lose_the_next_answer(run, monkeypatch):
+    """The scheduler can store the effect of the next order, and then not that it was applied."""
+    store = run.world.store
+    add = store.add
+
+    def losing(records, **options):
+        if not isinstance(records[0], Applied):
+            return add(records, **options)
+        monkeypatch.setattr(store, "add", add)
+        raise SystemError("cut")
+
+    monkeypatch.setattr(store, "add", losing)
+
+
+def test_a_retry_repeated_after_its_answer_was_lost_is_one_retry(run, monkeypatch):
+    run.submit(search(FAILS_ONCE))
+    run.wait()
+    order = RetryExperiment(experiment="1")
+    lose_the_next_answer(run, monkeypatch)
+    with pytest.raises(BeagleError, match="cut"):
+        run.ask(order)
+    assert run.ask(order)["experiment"]["attempt"] == 2
+    assert_tried_again(run)
+
+
+def test_a_stop_repeated_after_its_answer_was_lost_is_answered_as_the_first(run, monkeypatch):
+    run.submit(search(shell("sleep 60")))
+    order = StopExperiment(experiment="1")
+    lose_the_next_answer(run, monkeypatch)
+    with pytest.raises(BeagleError, match="cut"):
+        run.ask(order)
+    assert run.ask(order)["experiment"]["state"] == "stopped"
+    run.wait()
+
+
+def test_a_project_that_another_definition_paused_completes_when_all_of_it_has_ended(run):
+    run.submit(search(shell("sleep 0.3")))
+    first = run.project()["id"]
+    run.submit(search(shell("true")))
+    eventually(lambda: run.ask(ShowProject(project=first))["project"]["state"] == "completed", seconds=15)
