@@ -115,10 +115,14 @@ class ExperimentMonitor(BusActor):
         # Lazily: the attempt dies with the power too, and its ending, which does not, flushes what came before.
         metrics = [self._metric(report, message.time) for report in message.reports]
         new = self.world.store.append(metrics, lazy=True)
-        for report, is_new in zip(message.reports, new, strict=True):
-            if is_new and self._summary is not None:
-                self._summary = fold(self._summary, definition, report.values, report.refusals)
-            self._judge(experiment, report)
+        try:
+            for report, is_new in zip(message.reports, new, strict=True):
+                if is_new and self._summary is not None:
+                    self._summary = fold(self._summary, definition, report.values, report.refusals)
+                self._judge(experiment, report)
+        except Unavailable:
+            self._summary = None  # when the message comes again none of its reports is new: all are read from the store
+            raise
         if self._runs():
             self._note_unsaved(self._name)
 
