@@ -22,14 +22,28 @@ def sleeper() -> type[QueueManager]:
     return Sleeper
 
 
+def sleeper_before_it_takes() -> type[QueueManager]:
+    """Sleeps after it has read which place is free and who is next, and before it writes anything."""
+
+    class Sleeper(QueueManager):
+        asleep, wake = threading.Event(), threading.Event()
+
+        def _claim(self, place, experiment) -> bool:
+            self.asleep.set()
+            assert self.wake.wait(60)
+            return super()._claim(place, experiment)
+
+    return Sleeper
+
+
 def drowsy(seed: int) -> type[QueueManager]:
     """Sleeps for some milliseconds before any of its writes."""
     chance = random.Random(seed)
 
     class Drowsy(QueueManager):
-        def _claim(self, place, experiment) -> None:
+        def _claim(self, place, experiment) -> bool:
             time.sleep(chance.choice((0, 0.001, 0.03)))
-            super()._claim(place, experiment)
+            return super()._claim(place, experiment)
 
         def between_writes(self) -> None:
             time.sleep(chance.choice((0, 0.001, 0.03)))

@@ -20,12 +20,12 @@ from beagle.orchestrators.folders import Attempt
 from beagle.orchestrators.process import ProcessOrchestrator
 from beagle.records import Place
 from beagle.stores.sqlite import SqliteStore
-from tests.chaos.managers import sleeper
+from tests.chaos.managers import sleeper, sleeper_before_it_takes
 from tests.chaos.test_claims import join
 from tests.contracts.workloads import Seen, shell, workload
 from tests.journeys.beagle_run import OwnRun, eventually, python, search
 from tests.journeys.beagle_run import shell as command
-from tests.journeys.census import Census, end_all, living
+from tests.journeys.census import end_all, living
 
 # The metrics of one experiment, over a restart of its scheduler
 
@@ -100,48 +100,38 @@ def test_without_the_shims_claim_it_is_run_twice(tmp_path, monkeypatch):
 # Two queue managers and one place
 
 
-class SlowToTake(QueueManager):
-    """Sleeps after it has read which place is free."""
-
-    def _next(self):
-        found = super()._next()
-        time.sleep(random.choice((0, 0.02)))
-        return found
-
-
 class StaleStore(SqliteStore):
     """Writes places over whatever was written since they were read."""
 
     def replace(self, before, after, *, lazy: bool = False):
         if not isinstance(after, Place):
             return super().replace(before, after, lazy=lazy)
-        with self.turn:
-            current = self.get(Place, after.id)
-            return super().replace(current, replace(after, version=current.version + 1), lazy=lazy)
-
-    turn = threading.Lock()
+        current = self.get(Place, after.id)
+        return super().replace(current, replace(after, version=current.version + 1), lazy=lazy)
 
 
-def most_at_once(folder):
-    """Three managers and two places for 20 experiments."""
-    cast = Cast(queue_manager=SlowToTake)
-    with OwnRun(folder, limit=2, cast=cast) as run, Census(folder) as census:
-        for _ in range(2):
-            run.session._system._begin(SlowToTake, ("queue_manager",))
-        run.submit(search(command("sleep 0.05"), 20))
-        deadline = time.monotonic() + 10
-        while run.project()["state"] != "completed" and census.most <= 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return census.most
+def running_after_a_stale_take(folder):
+    """One place. A manager sleeps after it has found that free, another one uses it, and the first wakes."""
+    manager = sleeper_before_it_takes()
+    with OwnRun(folder, paused=True, cast=Cast(queue_manager=manager)) as run:
+        run.submit(search(command("sleep 60"), 2))
+        eventually(lambda: run.counts()["queue"] == 2)
+        run.start(limit=1)
+        assert manager.asleep.wait(10)
+        join(run)
+        eventually(lambda: len(set(living(folder).values())) == 1)
+        manager.wake.set()
+        time.sleep(1.2)  # longer than a tick
+        return len(set(living(folder).values()))
 
 
-def test_three_slow_managers_never_exceed_the_limit(tmp_path):
-    assert most_at_once(tmp_path) == 2
+def test_a_manager_that_read_which_place_is_free_long_ago_takes_nothing(tmp_path):
+    assert running_after_a_stale_take(tmp_path) == 1
 
 
-def test_without_the_versions_of_places_they_do(tmp_path, monkeypatch):
+def test_without_the_versions_of_places_the_limit_is_exceeded(tmp_path, monkeypatch):
     monkeypatch.setattr(main, "SqliteStore", StaleStore)
-    assert most_at_once(tmp_path) > 2
+    assert running_after_a_stale_take(tmp_path) == 2
 
 
 # A manager that sleeps over the repair of its place, while that place goes to another experiment
