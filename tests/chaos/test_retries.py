@@ -101,6 +101,7 @@ def test_a_retry_repeated_after_its_answer_was_lost_is_one_retry(run, monkeypatc
 
 def test_a_stop_repeated_after_its_answer_was_lost_is_answered_as_the_first(run, monkeypatch):
     run.submit(search(shell("sleep 60")))
+    run.launched()
     order = StopExperiment(experiment="1")
     lose_the_next_answer(run, monkeypatch)
     with pytest.raises(BeagleError, match="cut"):

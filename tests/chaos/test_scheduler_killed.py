@@ -120,15 +120,15 @@ def test_a_deadline_that_passes_while_the_scheduler_is_dead_is_met_at_its_return
 
 
 def test_one_that_ends_in_time_while_the_scheduler_is_dead_is_judged_by_its_own_time(kennel):
-    begin(kennel, shell("sleep 0.3; echo accuracy=0.4"), experiment_timeout=0.9)
-    view = restarted_after(kennel, 1.2).ended()
+    begin(kennel, shell("sleep 0.3; echo accuracy=0.4"), experiment_timeout=2)
+    view = restarted_after(kennel, 2.2).ended()
     assert (view["state"], view["exit_status"], view["metrics"]) == ("completed", 0, {"accuracy": 0.4})
 
 
 def test_a_limit_that_is_crossed_while_the_scheduler_is_dead_counts_before_the_exit_and_the_deadline(kennel):
     command = shell("sleep 0.3; echo accuracy=0.95; sleep 60")
-    begin(kennel, command, experiment_timeout=0.9, experiment_accuracy_limit=0.9)
-    view = restarted_after(kennel, 1.2).ended()
+    begin(kennel, command, experiment_timeout=2, experiment_accuracy_limit=0.9)
+    view = restarted_after(kennel, 2.2).ended()
     assert view["state"] == "accuracy_limit_reached"
 
 
