@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from tests.benchmarks import monitors, overhead, reaction, scale, throughput
 from tests.benchmarks.child import ROOT
-from tests.benchmarks.page import page, section
+from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Result
 
 Benchmark = Callable[[Path], Result]
@@ -37,7 +36,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *FULL], help="which; all by default")
     parser.add_argument("--brief", action="store_true", help="tiny sizes: check what was done, time nothing")
     asked = parser.parse_args()
-    load = os.getloadavg()[0]
+    busy = busy_percent()
     # On a disk, where state folders are: what a flush costs is part of it.
     scratch = ROOT / "build"
     scratch.mkdir(exist_ok=True)
@@ -47,7 +46,7 @@ def main() -> int:
     finally:
         # Only now: removing thousands of files slows the making of new ones for a while.
         shutil.rmtree(folder)
-    return _tell(results, load, brief=asked.brief, whole=not asked.names)
+    return _tell(results, busy, brief=asked.brief, whole=not asked.names)
 
 
 def _one(name: str, sizes: dict[str, Benchmark], folder: Path) -> Result:
@@ -57,7 +56,7 @@ def _one(name: str, sizes: dict[str, Benchmark], folder: Path) -> Result:
     return result
 
 
-def _tell(results: list[Result], load: float, *, brief: bool, whole: bool) -> int:
+def _tell(results: list[Result], busy: float, *, brief: bool, whole: bool) -> int:
     wrong = [f"{result.name}: {sentence}" for result in results for sentence in result.wrong]
     for sentence in wrong:
         print(sentence, file=sys.stderr)
@@ -66,7 +65,7 @@ def _tell(results: list[Result], load: float, *, brief: bool, whole: bool) -> in
     if brief:
         print("\n".join(f"{result.name}: {count.what}: {count.found}" for result in results for count in result.counts))
     elif whole:
-        (ROOT / "docs" / "benchmarks.md").write_text(page(results, load), encoding="utf-8")
+        (ROOT / "docs" / "benchmarks.md").write_text(page(results, busy), encoding="utf-8")
         print("docs/benchmarks.md is written")
     else:
         print("\n".join(section(result) for result in results))

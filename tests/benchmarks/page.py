@@ -18,18 +18,18 @@ smallest and the largest of the repetitions. Ratios travel from machine to machi
 """
 
 
-def page(results: Sequence[Result], load: float) -> str:
-    """`load` is what else the machine did before the first benchmark, in processes."""
-    return "\n".join([HEAD, machine(load), *(section(result) for result in results)])
+def page(results: Sequence[Result], busy: float) -> str:
+    """`busy` is what `busy_percent` said before the first benchmark."""
+    return "\n".join([HEAD, machine(busy), *(section(result) for result in results)])
 
 
-def machine(load: float) -> str:
+def machine(busy: float) -> str:
     lines = [
         ("machine", f"{os.cpu_count()} x {_processor()}, {_memory_gib():.0f} GiB"),
         ("kernel", f"{platform.system()} {platform.release()}"),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
         ("date", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
-        ("load before", f"{load:.2f}"),
+        ("busy with other things before", f"{busy:.0f} %"),
     ]
     return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in lines), ""])
 
@@ -51,11 +51,27 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _figure(figure: Figure) -> str:
-    return f"| {figure.what} | {shown(figure.median)} {figure.unit} | {_range(figure.values)} | {len(figure.values)} |"
+    median = f"{shown(figure.median)} {figure.unit}".strip()
+    return f"| {figure.what} | {median} | {_range(figure.values)} | {len(figure.values)} |"
 
 
 def _range(values: Sequence[float]) -> str:
     return f"{shown(min(values))} to {shown(max(values))}" if len(values) > 1 else ""
+
+
+def busy_percent(seconds: float = 3.0) -> float:
+    """How much of all processors is in use, without us; a load average would remember the last quarter of an hour."""
+    before = _ticks()
+    time.sleep(seconds)
+    used, total = (after - earlier for after, earlier in zip(_ticks(), before, strict=True))
+    return 100 * used / max(1, total)
+
+
+def _ticks() -> tuple[int, int]:
+    first = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    spent = [int(field) for field in first.split()[1:9]]
+    idle = spent[3] + spent[4]
+    return sum(spent) - idle, sum(spent)
 
 
 def _processor() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmarks import monitors, overhead, reaction, scale, throughput
-from tests.benchmarks.page import page, section
+from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Count, Figure, Result, Verdict, percentile
 
 
@@ -68,10 +68,16 @@ def result(*, verdict: Verdict, found: int = 3) -> Result:
 
 
 def test_the_page_gives_the_ratio_first_then_the_figures_of_both_sides():
-    text = page([result(verdict=Verdict(what="to xargs", values=[0.5, 0.7, 0.9], aim=0.85, least=0.7))], 0.25)
+    text = page([result(verdict=Verdict(what="to xargs", values=[0.5, 0.7, 0.9], aim=0.85, least=0.7))], 25.0)
     ratio = "| to xargs | **0.7** | 0.5 to 0.9 | aim: 0.85, missed; at least 0.7, met |"
     figure = "| Beagle | 1,200 /s | 1,000 to 1,800 | 3 |"
-    assert -1 < text.index("| load before | 0.25 |") < text.index(ratio) < text.index(figure) < text.index("The disk.")
+    assert (
+        -1
+        < text.index("| busy with other things before | 25 % |")
+        < text.index(ratio)
+        < text.index(figure)
+        < text.index("The disk.")
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,10 @@ def test_a_verdict_says_whether_the_aim_is_met(verdict, said):
     assert verdict.sentence == said
     assert f"| {said} |" in section(result(verdict=verdict))
     assert result(verdict=verdict).met == ("missed" not in said.partition(";")[0])
+
+
+def test_how_busy_the_machine_is_is_a_share_of_its_processors():
+    assert 0 <= busy_percent(0.05) <= 100
 
 
 def test_work_that_was_not_done_is_named():
