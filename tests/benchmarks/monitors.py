@@ -44,10 +44,9 @@ def measure(
         figures=[figure for size in sizes for figure in _figures(size, runs[size], metrics)],
         counts=[count for size in sizes for found in runs[size] for count in _counts(size, found, metrics)],
         limits=(
-            "Each thread that waits for the interpreter wakes every 5 ms to ask for it, so that thousands with work "
-            "to do keep both cores busy with little else. One metric costs the encoding, checking and decoding "
-            "of its message, three changes of thread, a transaction of its own unless others wait with it, and a "
-            "summary a second for each monitor; all in one interpreter, so on one core."
+            "One metric costs the encoding, checking and decoding of its message, three changes of thread, a "
+            "transaction of its own unless others wait with it, and a summary a second for each monitor; all in one "
+            "interpreter, so on one core, and with 10,000 threads most of the CPU time is the kernel's."
         ),
     )
 

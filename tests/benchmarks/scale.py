@@ -38,7 +38,7 @@ def measure(folder: Path, *, small: int = 1_000, large: int = 1_000_000, rounds:
             for found in (few, many)
         ],
         counts=[_claimed(found, rounds) for found in (few, many)],
-        limits="What is left of the size is the depth of the trees, and pages of the file that are not in the cache.",
+        limits="Each goes by an index or a count that is kept, so the size enters by the depth of the trees alone.",
     )
 
 
