@@ -39,7 +39,7 @@ class QueueManager(BusActor):
         """Claim until no place is free or nothing waits."""
         current = system.load(self.world.store)
         if not places.all_open(self.world.store, current):
-            places.open_up(self.world.store, current)
+            places.follow(self.world.store, current)
         more = True
         while more and system.load(self.world.store).running:
             free = places.free(self.world.store, AT_ONCE)

@@ -44,10 +44,10 @@ def open_up(store: Store, current: System) -> None:
     """Open the first places, as many as the limit leaves beside what is held behind them; again after each end.
 
     A closed place is taken by nobody, so what is held behind the open ones only becomes less: whoever counted it late
-    opens too few, never too many.
+    opens too few, never too many. As long as one follows another limit nothing is opened: it may be open still.
     """
     found = list(every(store))
-    if any(place.of > current.version for place in found):
+    if any(place.of != current.version for place in found):
         return
     for place in found[: _fitting(found, current.limit)]:
         if not place.open:

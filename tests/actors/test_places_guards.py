@@ -311,6 +311,15 @@ def test_a_launch_told_twice_starts_once(desk):
     assert len(desk.orchestrator.started) == 1
 
 
+def test_a_limit_holds_although_whoever_raised_it_sleeps_before_the_places_follow(desk):
+    slow = Sleeper(lambda: desk.resize(3)).until("replace", Place)
+    desk.manager.fill()
+    desk.check()
+    assert len(desk.pool()) == 3
+    wake(desk, slow)
+    desk.finish(limit=3)
+
+
 def test_a_place_is_not_repaired_while_its_claimer_may_just_be_slow(desk):
     slow = between_writes(desk)
     desk.time += 1.0

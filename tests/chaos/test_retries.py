@@ -111,7 +111,7 @@ def test_a_stop_repeated_after_its_answer_was_lost_is_answered_as_the_first(run,
 
 
 def test_a_project_that_another_definition_paused_completes_when_all_of_it_has_ended(run):
-    run.submit(search(shell("sleep 0.3")))
-    first = run.project()["id"]
+    first = run.submit(search(shell("sleep 0.3")))
+    eventually(lambda: run.project(first)["counts"]["pool"])
     run.submit(search(shell("true")))
     eventually(lambda: run.ask(ShowProject(project=first))["project"]["state"] == "completed", seconds=15)
