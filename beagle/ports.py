@@ -128,7 +128,7 @@ class Ended:
     """Nothing of the workload runs any more, and all its lines have been pushed before this.
 
     `status` is the exit status, -N for signal N, None when nobody saw it (`lost`) or nothing was ever run (`error`).
-    `ended_at` is seconds since the epoch. `tail` is the last lines of the log. `never` is True when
+    `ended_at` is seconds since the epoch. `tail` is the last lines of the log after a failure. `never` is True when
     a stop came before the start.
     """
 

@@ -103,7 +103,8 @@ def ended(attempt: Attempt, ending: Ending) -> Ended:
         workload=attempt.name,
         status=ending.status,
         ended_at=ending.ended_at,
-        tail="" if ending.never else _log_tail(attempt, ending.service),
+        # After success nobody asks, and to look costs a tenth of what the end of a short program does.
+        tail="" if ending.never or ending.status == 0 else _log_tail(attempt, ending.service),
         error=ending.error,
         lost=ending.lost,
         out_of_memory=ending.out_of_memory,

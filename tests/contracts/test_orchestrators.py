@@ -165,7 +165,7 @@ def test_every_line_of_200_short_programs_comes_before_its_end(orchestrator, see
         assert line == Line(
             workload=job.name, source="train/out", offset=0, text=f"accuracy=0.{number}", length=len(line.text)
         )
-        assert ended.tail == line.text
+        assert (ended.status, ended.tail) == (0, "")
 
 
 def test_a_line_is_pushed_while_the_program_runs(orchestrator, seen):
@@ -235,6 +235,12 @@ def test_with_no_main_service_all_must_end_and_a_failure_ends_the_rest(orchestra
     assert seen.ended(fine.name).status == 0
     assert seen.lines(fine.name) == ["late"]
     assert seen.ended(failing.name).status == 5
+
+
+def test_the_tail_of_a_failure_is_of_standard_output_if_there_is_nothing_else(orchestrator, seen):
+    job = workload(shell("echo accuracy=0.5; exit 3"))
+    orchestrator.start(job)
+    assert (seen.ended(job.name).status, seen.ended(job.name).tail) == (3, "accuracy=0.5")
 
 
 def test_the_tail_is_of_standard_error_if_there_is_any(orchestrator, seen):
