@@ -107,7 +107,10 @@ class Reporter:
             self._report(experiment, attempt, batch)
             match each:
                 case CaughtUp() if name in self._adopted:
-                    self.launched(experiment, attempt, self._adopted.pop(name), fresh=False)
+                    at = self._adopted.pop(name)
+                    # One that has ended is judged by its end: its deadline may have passed since, and would come first.
+                    if not isinstance(observed[-1], Ended):
+                        self.launched(experiment, attempt, at, fresh=False)
                 case Ended():
                     self._ended(experiment, attempt, each)
         self._report(experiment, attempt, batch)

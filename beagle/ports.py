@@ -144,7 +144,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaughtUp:
-    """All lines that an adopted workload had written before the adoption have been pushed."""
+    """All lines that an adopted workload had written before the adoption have been pushed.
+
+    Of one that had ended by then it is pushed in one call with `Ended`.
+    """
 
     workload: str
 

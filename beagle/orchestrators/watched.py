@@ -62,7 +62,12 @@ class Watched:
             observed += [self._line(name, *line) for line in lines]
             if not more:
                 self.unread.discard(name)
-        if self._behind is not None and all(self._has_read(name, size) for name, size in self._behind.items()):
+        # Of one that has ended it comes with the end, in one push.
+        if (
+            self._behind is not None
+            and not self.gone
+            and all(self._has_read(name, size) for name, size in self._behind.items())
+        ):
             self._behind = None
             observed.append(CaughtUp(workload=self.attempt.name))
         return observed
@@ -72,6 +77,9 @@ class Watched:
         observed: list[Observed] = [
             self._line(name, *line) for name, tail in sorted(self._tails.items()) for line in tail.last()
         ]
+        if self._behind is not None:
+            self._behind = None
+            observed.append(CaughtUp(workload=self.attempt.name))
         return [*observed, ended(self.attempt, ending)]
 
     def close(self) -> None:
