@@ -13,7 +13,7 @@ from beagle import lifecycle, projects
 from beagle.experiment import FINAL, Experiment, State, Value, queue_order
 from beagle.messages import AdvanceSearch, ExperimentChanged, FillPlaces, ProjectChanged
 from beagle.plugins import heuristic
-from beagle.ports import Heuristic
+from beagle.ports import Heuristic, paged
 from beagle.project import Definition
 from beagle.records import Observation, Project, ProjectState, Summary
 
@@ -110,14 +110,9 @@ class HeuristicActor(BusActor):
     def _begin(self, project: Project) -> _Search:
         definition = self.world.plans.of(project.id).definition
         search = _Search(heuristic(definition.heuristic)(definition, project.sent))
-        after = None
-        while True:
-            page = self.world.store.page(Observation, "log", (project.id,), after=after, limit=1000)
-            for observation in page.records:
-                self._take_in(search, observation)
-            if page.next is None:
-                break
-            after = page.next
+        store = self.world.store
+        for observation in paged(lambda after: store.page(Observation, "log", (project.id,), after=after, limit=1000)):
+            self._take_in(search, observation)
         self._searches[project.id] = search
         return search
 

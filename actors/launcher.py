@@ -18,7 +18,7 @@ from beagle.messages import (
     StopWorkload,
     WorkloadEnded,
 )
-from beagle.ports import Ended, Orchestrator
+from beagle.ports import Ended, Orchestrator, paged
 from beagle.records import Place
 from beagle.template import Workload, workload_name
 from beagle.workload import prepare
@@ -86,14 +86,9 @@ class Launcher(BusActor):
                 self._judge_empty(place)
 
     def _pool(self) -> list[Experiment]:
-        found: list[Experiment] = []
-        after = None
-        while True:
-            page = self.world.store.page(Experiment, "state", (State.POOL,), after=after, limit=500)
-            found += [e for e in page.records if e.site in (None, self.world.site)]
-            if page.next is None:
-                return found
-            after = page.next
+        store = self.world.store
+        pool = paged(lambda after: store.page(Experiment, "state", (State.POOL,), after=after, limit=500))
+        return [e for e in pool if e.site in (None, self.world.site)]
 
     def _launch(self, experiment: Experiment) -> None:
         place = self.world.store.get(Place, f"place-{experiment.place}")

@@ -12,6 +12,7 @@ from actors.base import BusActor, Handlers, World
 from actors.watch import ExperimentMonitor, Leave, Look, Save
 from beagle.experiment import Experiment, State
 from beagle.messages import ExperimentChanged
+from beagle.ports import paged
 from bus.port import Delivery
 from bus.routes import METRICS
 
@@ -59,16 +60,11 @@ class Monitor(BusActor):
         self._ticks += 1
         if self._ticks % 5 != 1:
             return
-        after = None
-        while True:
-            page = self.world.store.page(Experiment, "state", (State.POOL,), after=after, limit=500)
-            for experiment in page.records:
-                name = f"{experiment.id}-{experiment.attempt}"
-                if experiment.launched_at is not None and name not in self._children:
-                    self._child(name).tell(Look())
-            if page.next is None:
-                return
-            after = page.next
+        store = self.world.store
+        for experiment in paged(lambda after: store.page(Experiment, "state", (State.POOL,), after=after, limit=500)):
+            name = f"{experiment.id}-{experiment.attempt}"
+            if experiment.launched_at is not None and name not in self._children:
+                self._child(name).tell(Look())
 
     def on_stop(self) -> None:
         super().on_stop()

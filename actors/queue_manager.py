@@ -10,6 +10,7 @@ from beagle import lifecycle, places, projects, system
 from beagle.errors import NotFound, Refused
 from beagle.experiment import Claimed, Experiment, Paused, PlaceRepaired, State
 from beagle.messages import FillPlaces, LaunchExperiment, ProjectChanged
+from beagle.ports import Cursor, Page, paged
 from beagle.records import Place, Project
 
 log = logging.getLogger(__name__)
@@ -58,18 +59,15 @@ class QueueManager(BusActor):
         return min(waiting, key=lambda e: (e.rank, e.id), default=None)
 
     def _first(self, project: Project) -> Experiment | None:
-        after = None
-        while True:
+        def fetch(after: Cursor | None) -> Page[Experiment]:
             # One is enough unless earlier attempts of the first ones are still being stopped.
-            page = self.world.store.page(
-                Experiment, "queue", (project.id, State.QUEUE), after=after, limit=1 if after is None else 50
-            )
-            for experiment in page.records:
-                if experiment.attempt == 1 or not places.held_by(self.world.store, experiment.id):
-                    return experiment
-            if page.next is None:
-                return None
-            after = page.next
+            limit = 1 if after is None else 50
+            return self.world.store.page(Experiment, "queue", (project.id, State.QUEUE), after=after, limit=limit)
+
+        for experiment in paged(fetch):
+            if experiment.attempt == 1 or not places.held_by(self.world.store, experiment.id):
+                return experiment
+        return None
 
     def _burns(self, project: Project) -> bool:
         reason = projects.burns(project, self.world.store.counts(project.id))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from beagle import lifecycle, places
 from beagle.errors import NotFound
 from beagle.experiment import RESULTS, Experiment, State
 from beagle.messages import Answer
-from beagle.ports import Store
+from beagle.ports import Cursor, Page, Store, paged
 from beagle.records import Metric, Project, ProjectState, Summary, System
 
 
@@ -83,27 +84,19 @@ def held(store: Store) -> int:
 
 def best(store: Store, project: Project, count: int) -> list[Experiment]:
     """The best ended experiments by their current attempt's objective, best first; one that failed is no result."""
-    found: list[Experiment] = []
-    after = None
-    while len(found) < count:
-        page = store.page(
-            Summary,
-            "objective",
-            (project.id,),
-            after=after,
-            limit=count + 10,
-            descending=project.direction == "max",
-        )
-        found += _ended(store, page.records)
-        if page.next is None:
-            break
-        after = page.next
-    return found[:count]
+
+    def fetch(after: Cursor | None) -> Page[Summary]:
+        descending = project.direction == "max"
+        return store.page(Summary, "objective", (project.id,), after=after, limit=count + 10, descending=descending)
+
+    return list(islice(_ended(store, paged(fetch)), count))
 
 
-def _ended(store: Store, summaries: Iterable[Summary]) -> list[Experiment]:
-    pairs = [(store.get(Experiment, summary.id), summary.attempt) for summary in summaries]
-    return [e for e, attempt in pairs if e is not None and e.attempt == attempt and e.state in RESULTS]
+def _ended(store: Store, summaries: Iterable[Summary]) -> Iterator[Experiment]:
+    for summary in summaries:
+        experiment = store.get(Experiment, summary.id)
+        if experiment is not None and experiment.attempt == summary.attempt and experiment.state in RESULTS:
+            yield experiment
 
 
 def why(store: Store, experiment: Experiment, project: Project, system: System, now: float) -> str:

@@ -19,6 +19,7 @@ from beagle.errors import NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, TimedOut
 from beagle.messages import ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metrics import after_exit, at_end, crossing, fold
+from beagle.ports import paged
 from beagle.project import Definition
 from beagle.records import Metric, Summary
 from bus.port import Delivery
@@ -184,15 +185,10 @@ class ExperimentMonitor(BusActor):
         """What is known of the attempt, from the store: any monitor can take over at any moment."""
         experiment, definition = self._known()
         self._summary = self._empty(experiment, definition)
-        after = None
-        while True:
-            page = self.world.store.metrics(experiment.id, self._attempt, after=after, limit=1000)
-            for metric in page.records:
-                self._summary = fold(self._summary, definition, metric.values, metric.refusals)
-                self._judge(experiment, Report(source=metric.source, sequence=metric.sequence, values=metric.values))
-            if page.next is None:
-                break
-            after = page.next
+        store, attempt = self.world.store, self._attempt
+        for metric in paged(lambda after: store.metrics(experiment.id, attempt, after=after, limit=1000)):
+            self._summary = fold(self._summary, definition, metric.values, metric.refusals)
+            self._judge(experiment, Report(source=metric.source, sequence=metric.sequence, values=metric.values))
         if not lifecycle.runs(experiment, self._attempt):
             self._leave()
         elif experiment.launched_at is not None and experiment.timeout is not None:

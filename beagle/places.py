@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from beagle import system
-from beagle.ports import Store
+from beagle.ports import Store, paged
 from beagle.records import Place, System
 
 
@@ -61,13 +61,7 @@ def all_open(store: Store, current: System) -> bool:
 
 
 def every(store: Store) -> Iterator[Place]:
-    after = None
-    while True:
-        page = store.page(Place, "all", after=after, limit=1000)
-        yield from page.records
-        if page.next is None:
-            return
-        after = page.next
+    return paged(lambda after: store.page(Place, "all", after=after, limit=1000))
 
 
 def free(store: Store, most: int) -> list[Place]:

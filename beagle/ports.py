@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -62,6 +62,17 @@ class Page(Generic[P]):
 
     records: list[P]
     next: Cursor | None
+
+
+def paged(fetch: Callable[[Cursor | None], Page[P]]) -> Iterator[P]:
+    """Every record of a list, from its first page on; each page is fetched when the one before it is used up."""
+    after = None
+    while True:
+        page = fetch(after)
+        yield from page.records
+        if page.next is None:
+            return
+        after = page.next
 
 
 class Store(Protocol):

@@ -14,6 +14,7 @@ from actors.main import Session, open_session
 from beagle.errors import BeagleError, NotFound
 from beagle.folder import NAME, Folder, find
 from beagle.messages import Message, ShowSystem
+from beagle.ports import Cursor, Page, paged
 
 # A template's grace between SIGTERM and SIGKILL is 10 s by default.
 LONGEST_STOP = 60.0
@@ -36,15 +37,14 @@ def opened(folder: Path, orchestrator: str = "process", *, scheduling: bool = Fa
             session.close()
 
 
-def pages(session: Session, question: Callable[[str | None], Message], key: str) -> Iterator[View]:
+def pages(session: Session, question: Callable[[Cursor | None], Message], key: str) -> Iterator[View]:
     """All records of a list, page after page; `question` makes the message for a cursor."""
-    after: str | None = None
-    while True:
+
+    def fetch(after: Cursor | None) -> Page[View]:
         answer = session.ask(question(after))
-        yield from answer[key]
-        after = answer["next"]
-        if after is None:
-            return
+        return Page(answer[key], answer["next"])
+
+    return paged(fetch)
 
 
 def state_folder(asked: Path | None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from beagle.experiment import Experiment, Failure, State
-from beagle.ports import Page, Record
+from beagle.ports import Page, Record, paged
 from beagle.project import Definition
 from beagle.records import Applied, Metric, Observation, Place, Plan, Project, ProjectState, Summary, System
 from beagle.space import Choice, Float, Int, Layers, Lineal
@@ -141,9 +141,4 @@ def one_of_each() -> list[Record]:
 
 def walk(fetch: Callable[..., Page], **kwargs) -> list:
     """All records, page by page."""
-    page = fetch(**kwargs)
-    records = list(page.records)
-    while page.next is not None:
-        page = fetch(after=page.next, **kwargs)
-        records += page.records
-    return records
+    return list(paged(lambda after: fetch(after=after, **kwargs)))
