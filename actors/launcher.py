@@ -20,7 +20,7 @@ from beagle.messages import (
 )
 from beagle.ports import Ended, Orchestrator, paged
 from beagle.records import Place
-from beagle.template import Workload, workload_name
+from beagle.template import Workload, attempt_of, workload_name
 from beagle.workload import prepare
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Launcher(BusActor):
 
     def _judge(self, name: str) -> None:
         """One that the orchestrator has: adopt it if it may run, else end it and give its place back."""
-        identity, attempt = _identity(name)
+        identity, attempt = attempt_of(name)
         experiment = self.world.store.get(Experiment, identity)
         if experiment is None or not lifecycle.runs(experiment, attempt):
             self._end(name)
@@ -162,7 +162,7 @@ class Launcher(BusActor):
 
     def _release(self, name: str) -> None:
         """Nothing of it runs and nothing may: its place is free."""
-        identity, attempt = _identity(name)
+        identity, attempt = attempt_of(name)
         for place in self._held_by(identity):
             if place.attempt == attempt:
                 places.give_back(self.world.store, place)
@@ -207,9 +207,3 @@ class Launcher(BusActor):
         StopWorkload: on_stop_workload,
         ReadSiteLog: on_read_site_log,
     }
-
-
-def _identity(name: str) -> tuple[str, int]:
-    """Experiment and attempt of a workload's name."""
-    _, experiment, attempt = name.split("-")
-    return experiment, int(attempt)

@@ -14,6 +14,7 @@ from beagle.errors import BeagleError
 from beagle.messages import AnyMessage, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metric_lines import read_line
 from beagle.ports import CaughtUp, Ended, Line, Observed
+from beagle.template import attempt_of
 from bus.port import Bus
 
 log = logging.getLogger(__name__)
@@ -96,8 +97,7 @@ class Reporter:
         held = self._held.get(name)
         if held is not None:
             held.wait(LONGEST_HOLD)
-        _, experiment, number = name.split("-")
-        attempt = int(number)
+        experiment, attempt = attempt_of(name)
         batch = _Batch()
         for each in observed:
             if isinstance(each, Line):

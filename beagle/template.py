@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from beagle.errors import NotFound
+
+_NAME = re.compile("beagle-([0-9a-z]+)-([1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +45,11 @@ class Workload:
 def workload_name(experiment: str, attempt: int) -> str:
     """The identity of an attempt, in every orchestrator."""
     return f"beagle-{experiment}-{attempt}"
+
+
+def attempt_of(name: str) -> tuple[str, int]:
+    """The experiment and the attempt of a workload's name. Raises `NotFound` for a name of another shape."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise NotFound(f'there is no workload "{name}": their names are beagle-<experiment>-<attempt>')
+    return found[1], int(found[2])

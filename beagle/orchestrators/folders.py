@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from beagle.errors import NotFound
+from beagle.template import attempt_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +125,7 @@ class Folders:
 
     def attempt(self, name: str) -> Attempt:
         """The files of `beagle-<experiment>-<attempt>`. Raises `NotFound` for a name of another shape."""
-        experiment, _, number = name.removeprefix("beagle-").rpartition("-")
-        if not name.startswith("beagle-") or not number.isdigit() or not experiment.strip(".") or "/" in name:
-            raise NotFound(f'there is no workload "{name}": their names are beagle-<experiment>-<attempt>')
+        experiment, number = attempt_of(name)
         folder = f"{self._experiments}/{experiment}"
         return Attempt(name, f"{folder}/{number}", f"{folder}/checkpoint")
 

@@ -18,7 +18,7 @@ from beagle.messages import WorkloadEnded, decode
 from beagle.ports import Ended
 from beagle.records import Place, System
 from beagle.stores.sqlite import SqliteStore
-from beagle.template import workload_name
+from beagle.template import attempt_of, workload_name
 from bus.memory import MemoryBus
 from bus.port import Delivery
 from bus.routes import SHARDS, bindings
@@ -123,8 +123,7 @@ class Desk:
 
     def told(self, ended: Ended) -> Callable[[], None]:
         """The end of an attempt as the launcher takes it; its monitor hears of it too."""
-        _, experiment, attempt = ended.workload.split("-")
-        self.unheard.append((experiment, int(attempt)))
+        self.unheard.append(attempt_of(ended.workload))
         return lambda: self.launcher.on_told(ended)
 
     def judge(self, held: Held, event: Event) -> None:
@@ -160,7 +159,7 @@ class Desk:
         assert pool <= held, "one in the pool does not hold its place"
         may_run = alive | {name for _, name in pool}
         assert len(may_run) <= sum(p.open or bool(p.experiment) for p in found), "more may run than there are places"
-        assert len({name.split("-")[1] for name in alive}) == len(alive), "two attempts of one experiment run"
+        assert len({attempt_of(name)[0] for name in alive}) == len(alive), "two attempts of one experiment run"
         self._check_taken(found, in_force)
 
     def _check_taken(self, found: list[Place], in_force: int) -> None:

@@ -25,6 +25,7 @@ from beagle.experiment import (
 )
 from beagle.messages import LaunchExperiment, PauseSystem, RetryExperiment, StartSystem, StopExperiment, StopWorkload
 from beagle.records import Place
+from beagle.template import attempt_of
 from tests.actors.desk import Desk
 from tests.actors.sleepers import Sleeper
 
@@ -171,8 +172,7 @@ class PlacesMachine(RuleBasedStateMachine):
     @rule(event=endings, data=st.data(), steps=operations)
     def a_monitor_ends_what_runs(self, event: Event, data: st.DataObject, steps: int) -> None:
         name = data.draw(st.sampled_from(sorted(self.desk.orchestrator.alive)))
-        _, identity, attempt = name.split("-")
-        self._start(lambda: self.desk.judge((identity, int(attempt)), event), steps)
+        self._start(lambda: self.desk.judge(attempt_of(name), event), steps)
 
     # Sleep, death, time
 

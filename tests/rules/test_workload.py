@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
+from beagle.errors import NotFound
 from beagle.experiment import Experiment
 from beagle.project import Definition
 from beagle.records import Plan
+from beagle.template import attempt_of, workload_name
 from beagle.template_file import read_template
 from beagle.workload import prepare, seed_of
 
@@ -48,6 +52,20 @@ def test_the_workload_is_named_after_the_attempt():
     workload = prepare(PLAN, EXPERIMENT)
     assert (workload.name, workload.experiment, workload.attempt) == (f"beagle-{EXPERIMENT.id}-2", EXPERIMENT.id, 2)
     assert [service.command for service in workload.services] == [("train",), ("serve",)]
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 10])
+def test_a_workloads_name_tells_its_attempt(attempt):
+    assert attempt_of(workload_name(EXPERIMENT.id, attempt)) == (EXPERIMENT.id, attempt)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "beagle", "beagle-e-", "beagle--1", "beagle-e-0", "beagle-e-01", "beagle-e-1\n", "beagle-./e-1"],
+)
+def test_a_name_of_another_shape_is_no_workloads(name):
+    with pytest.raises(NotFound, match="their names are beagle-<experiment>-<attempt>"):
+        attempt_of(name)
 
 
 def test_parameters_go_where_the_template_names_them():
