@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pykka
 
 from actors.clock import Clock
+from beagle.answers import failure
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
 from beagle.experiment import State
 from beagle.lifecycle import Step
@@ -30,13 +31,6 @@ TICK = 1.0
 RETRY_AFTER = 0.5
 # A handler that fails on a message without saying why gets it this often; then it is buried with the error's words.
 TRIES = 5
-
-_KINDS: dict[type[BeagleError], str] = {
-    NotFound: "not_found",
-    Refused: "refused",
-    InvalidInput: "invalid",
-    Unavailable: "unavailable",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,22 +185,3 @@ class BusActor(pykka.ThreadingActor):
             log.warning("%s: %s", type(self).__name__, error)
         except Exception:
             log.exception("%s failed outside a message", type(self).__name__)
-
-
-def failure(error: Exception) -> Answer:
-    """How an error travels: its kind, one sentence, and the single problems of bad input."""
-    kind = next((word for cls, word in _KINDS.items() if isinstance(error, cls)), "internal")
-    problems = list(error.problems) if isinstance(error, InvalidInput) else []
-    text = str(error) if isinstance(error, BeagleError) else f"{type(error).__name__}: {error}"
-    return {"error": {"kind": kind, "message": text, "problems": problems}}
-
-
-def raise_for(answer: Answer) -> Answer:
-    """The answer, or the error that travelled in it."""
-    error = answer.get("error")
-    if error is None:
-        return answer
-    if error["kind"] == "invalid":
-        raise InvalidInput(error["problems"])
-    kinds = {word: cls for cls, word in _KINDS.items()}
-    raise kinds.get(error["kind"], BeagleError)(error["message"])

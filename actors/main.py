@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pykka
 
-from actors.base import BusActor, World, raise_for
+from actors.base import BusActor, World
 from actors.clock import Clock
 from actors.gateway import Gateway
 from actors.heuristic import HeuristicActor
@@ -21,6 +21,7 @@ from actors.launcher import Launcher
 from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from beagle import plugins
+from beagle.answers import raise_for
 from beagle.errors import Unavailable
 from beagle.folder import Folder
 from beagle.messages import Answer, Message

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from beagle.answers import failure
 from beagle.errors import BeagleError, InvalidInput, Unavailable
 from beagle.messages import LONGEST, Answer, AnyMessage, Message, decode, encode
 from bus.port import Bus
@@ -102,10 +103,8 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 def _answered(bus: Bus, line: bytes) -> Answer:
     try:
         return bus.request(_command(line), timeout=_ANSWER_TIMEOUT)
-    except InvalidInput as error:
-        return {"error": {"kind": "invalid", "message": str(error), "problems": list(error.problems)}}
     except BeagleError as error:
-        return {"error": {"kind": "unavailable", "message": str(error), "problems": []}}
+        return failure(error)
 
 
 def _command(line: bytes) -> AnyMessage:

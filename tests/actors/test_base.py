@@ -9,8 +9,9 @@ import pykka
 import pytest
 
 from actors import base
-from actors.base import BusActor, Handlers, World, raise_for
+from actors.base import BusActor, Handlers, World
 from actors.clock import Clock
+from beagle.answers import raise_for
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
 from beagle.messages import AdvanceSearch, FillPlaces, PauseSystem, ShowSystem
 from beagle.projects import Plans
