@@ -113,11 +113,6 @@ class MemoryBus:
                 for consumer in list(queue.consumers):
                     self.close_consumer(consumer)
 
-    def depth(self, queue: str) -> int:
-        """How many messages wait in a queue, handed out ones not counted."""
-        with self._lock:
-            return len(self._queues[queue].waiting)
-
     def close_consumer(self, consumer: _Consumer) -> None:
         with self._lock:
             if consumer.closed:
