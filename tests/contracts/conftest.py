@@ -1,4 +1,4 @@
-"""The stores and buses under test. Another one joins as one more parameter."""
+"""The stores, buses and orchestrators under test. Another one joins as one more parameter."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from beagle.orchestrators.process import ProcessOrchestrator
 from beagle.ports import Store
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
 from bus.routes import bindings
 from tests.contracts.inbox import LONGEST
+from tests.contracts.workloads import World
 
 
 def sqlite(folder: Path) -> Store:
@@ -41,3 +43,25 @@ def bus(request) -> Iterator[Bus]:
     opened = request.param()
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=[pytest.param(ProcessOrchestrator, id="process")])
+def world(request, tmp_path):
+    world = World(lambda: request.param(tmp_path / "state"), tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def opened(world):
+    return world.open()
+
+
+@pytest.fixture
+def orchestrator(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def seen(opened):
+    return opened[1]
