@@ -72,9 +72,10 @@ class BusActor(pykka.ThreadingActor):
         return queue.SimpleQueue()
 
     def on_start(self) -> None:
-        self._guarded(self.reconcile)
+        # Heard from now on, and then what the store says: an event in between would be missed the other way round.
         for name in self._queues:
             self._consumers.append(self.world.bus.consume(name, self._deliver, prefetch=PREFETCH))
+        self._guarded(self.reconcile)
         if self._queues:
             self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
 

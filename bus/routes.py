@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from beagle.messages import (
     AdvanceSearch,
@@ -83,10 +83,16 @@ ROUTES: dict[type[Message], Route] = {
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A queue takes from one exchange what fits one of the patterns."""
+    """A queue takes from one exchange what fits one of the patterns.
+
+    `each`: every consumer has a queue of its own, which goes with it, and hears all that comes meanwhile; when it is
+    full the oldest goes. `single`: of the consumers of the queue one is active, and the next follows when it goes.
+    """
 
     exchange: str
     patterns: tuple[str, ...]
+    each: bool = field(default=False, kw_only=True)
+    single: bool = field(default=False, kw_only=True)
 
 
 # What ended, by the words of the states: `queue` and `pool` are of no interest to a search.
@@ -103,9 +109,9 @@ def bindings(site: str) -> dict[str, Binding]:
         "heuristic": Binding(COMMANDS, ("heuristic.*",)),
         "launcher": Binding(COMMANDS, ("launcher.launch_experiment",)),
         f"launcher.{site}": Binding(COMMANDS, (f"launcher.{site}.*",)),
-        "events.heuristic": Binding(EVENTS, _ENDINGS),
-        "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*")),
-    } | {f"metrics.{shard}": Binding(METRICS, (f"metric.{shard}.*",)) for shard in range(SHARDS)}
+        "events.heuristic": Binding(EVENTS, _ENDINGS, each=True),
+        "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*"), each=True),
+    } | {f"metrics.{shard}": Binding(METRICS, (f"metric.{shard}.*",), single=True) for shard in range(SHARDS)}
 
 
 _FIELD = re.compile(r"\{(\w+)\}")

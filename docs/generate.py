@@ -108,9 +108,11 @@ def _message(kind: type[Message], route: Route) -> Iterator[str]:
 def _queues() -> Iterator[str]:
     yield "## Queues\n"
     yield "For a site named `local`.\n"
-    yield "| queue | exchange | takes |\n| --- | --- | --- |"
+    yield "| queue | exchange | takes | consumers |\n| --- | --- | --- | --- |"
     for name, binding in bindings("local").items():
-        yield f"| `{name}` | `{binding.exchange}` | {', '.join(f'`{pattern}`' for pattern in binding.patterns)} |"
+        patterns = ", ".join(f"`{pattern}`" for pattern in binding.patterns)
+        consumers = "each has its own" if binding.each else "one is active" if binding.single else "compete"
+        yield f"| `{name}` | `{binding.exchange}` | {patterns} | {consumers} |"
 
 
 def _said(kind: type[Event | Message]) -> str:

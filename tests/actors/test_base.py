@@ -96,7 +96,7 @@ def test_what_nobody_foresaw_is_told_to_whoever_asked_and_buried_and_stops_nothi
     script.errors = [ZeroDivisionError("the moon")]
     with pytest.raises(BeagleError, match="ZeroDivisionError: the moon"):
         ask(world, ShowSystem())
-    assert eventually(lambda: world.bus.dead)[0].reason == "ZeroDivisionError: the moon"
+    assert eventually(lambda: world.bus.dead_letters(9))[0].reason == "ZeroDivisionError: the moon"
     assert ask(world, ShowSystem()) == {"found": True}
 
 
@@ -105,7 +105,7 @@ def test_a_nudge_that_comes_too_late_is_done_with(world, actor, script):
     world.bus.publish(FillPlaces())
     eventually(lambda: script.tries)
     assert ask(world, ShowSystem())
-    assert (script.tries, len(world.bus.dead)) == (2, 0)
+    assert (script.tries, len(world.bus.dead_letters(9))) == (2, 0)
 
 
 def test_a_nudge_waits_for_a_store_that_is_away_for_as_long_as_that_takes(world, actor, script):
@@ -113,13 +113,13 @@ def test_a_nudge_waits_for_a_store_that_is_away_for_as_long_as_that_takes(world,
     nudge = FillPlaces()
     world.bus.publish(nudge)
     eventually(lambda: script.handled == [nudge.id])
-    assert (script.tries, len(world.bus.dead)) == (51, 0)
+    assert (script.tries, len(world.bus.dead_letters(9))) == (51, 0)
 
 
 def test_a_nudge_that_fails_for_no_known_reason_is_tried_some_times_and_then_buried(world, actor, script):
     script.errors = [KeyError("why")] * 50
     world.bus.publish(FillPlaces())
-    letter = eventually(lambda: world.bus.dead)[0]
+    letter = eventually(lambda: world.bus.dead_letters(9))[0]
     assert letter.reason == "KeyError: 'why'"
     assert script.tries == base.TRIES + 1
 
@@ -129,12 +129,12 @@ def test_one_bad_moment_loses_no_nudge(world, actor, script):
     nudge = FillPlaces()
     world.bus.publish(nudge)
     eventually(lambda: script.handled == [nudge.id])
-    assert not world.bus.dead
+    assert not world.bus.dead_letters(9)
 
 
 def test_what_it_does_not_handle_is_buried_or_told(world, actor):
     world.bus.publish(AdvanceSearch(project="p"))
-    assert eventually(lambda: world.bus.dead)[0].reason == "Scripted does not handle AdvanceSearch"
+    assert eventually(lambda: world.bus.dead_letters(9))[0].reason == "Scripted does not handle AdvanceSearch"
     with pytest.raises(InvalidInput, match="Scripted does not handle PauseSystem"):
         ask(world, PauseSystem())
 

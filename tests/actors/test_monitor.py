@@ -181,4 +181,4 @@ def test_a_message_about_an_experiment_that_is_not_there_is_done_with(bench):
     bench.bus.publish(unknown)
     bench.end(0)
     bench.wait(State.COMPLETED)
-    assert not bench.bus.dead
+    assert not bench.bus.dead_letters(9)

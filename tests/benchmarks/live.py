@@ -54,7 +54,7 @@ def run(folder: str, monitors: int, metrics: int, patience: float) -> Found:
     started = time.perf_counter()
     feeder = threading.Thread(target=_publish, args=(bus, running, metrics), daemon=True)
     feeder.start()
-    drained = _until(lambda: not feeder.is_alive() and _is_quiet(bus), patience)
+    drained = _until(lambda: not feeder.is_alive() and bus.is_quiet(), patience)
     found = {
         "seconds": time.perf_counter() - started,
         "drained": drained,
@@ -182,14 +182,6 @@ def _insert(store: SqliteStore, running: list[str], metrics: int) -> float:
     if batch:
         store.append(batch, lazy=True)
     return time.perf_counter() - started
-
-
-def _is_quiet(bus: MemoryBus) -> bool:
-    """Every message was taken and acknowledged: so every metric is stored."""
-    return all(
-        not queue.waiting and not any(consumer.unacknowledged for consumer in queue.consumers)
-        for queue in bus._queues.values()
-    )
 
 
 def _until(look: Callable[[], bool], seconds: float) -> bool:

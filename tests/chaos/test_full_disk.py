@@ -93,7 +93,7 @@ def test_a_database_that_cannot_grow_stops_no_actor_and_the_run_completes_when_i
     limit_pages(store, 2**31)
     begun.wait()
     assert_all_there(begun)
-    assert not begun.world.bus.dead
+    assert not begun.world.bus.dead_letters(9)
 
 
 def test_an_order_to_a_full_disk_is_answered_with_a_sentence_and_nothing_of_it_is_done(begun):

@@ -1,4 +1,4 @@
-"""What every bus does at its bounds: where messages go, when it refuses, what it buries, and how it answers."""
+"""What every bus does at its bounds: where messages go, when it refuses, what strangers send, and how it answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from beagle.errors import Full, Unavailable, Unroutable
 from beagle.messages import (
-    ExperimentChanged,
     FillPlaces,
     LaunchExperiment,
     SetLimit,
@@ -17,30 +16,16 @@ from beagle.messages import (
     StopWorkload,
     decode,
 )
-from bus.memory import DELIVERY_LIMIT, MemoryBus
 from bus.port import Bus, Consumer, Delivery
-from bus.routes import COMMANDS, EVENTS, Binding, bindings
+from bus.routes import COMMANDS, EVENTS, METRICS
 from tests.contracts.inbox import PATIENCE, Inbox, eventually, projects_of, publish, settle
 
-# Routing, bounds, dead letters ---------------------------------------------------------------------------------------
+# Routing and bounds --------------------------------------------------------------------------------------------------
 
 
 def test_a_command_that_no_queue_takes_is_an_error_of_its_sender(bus):
     with pytest.raises(Unroutable, match=r"launcher\.elsewhere\.stop_workload"):
         bus.publish(StopWorkload(site="elsewhere", experiment="e" * 24, attempt=1))
-
-
-def test_an_event_may_go_unheard(bus):
-    bus.publish(ExperimentChanged(experiment="e" * 24, project="b" * 24, attempt=1, state="pool", reason=""))
-    Inbox(bus, "events.heuristic")
-    Inbox(bus, "events.monitor")
-
-
-def test_an_event_goes_to_every_queue_that_is_bound_for_it(bus):
-    bus.publish(ExperimentChanged(experiment="e" * 24, project="b" * 24, attempt=1, state="stopped", reason="x"))
-    found = [Inbox(bus, queue).one() for queue in ("events.heuristic", "events.monitor")]
-    assert [delivery.exchange for delivery in found] == [EVENTS, EVENTS]
-    assert [delivery.key for delivery in found] == [f"experiment.stopped.{'b' * 24}"] * 2
 
 
 def test_a_queue_takes_only_what_its_pattern_fits(bus):
@@ -71,46 +56,38 @@ def test_a_full_queue_leaves_the_others_open(bus):
     assert Inbox(bus, "queue_manager").one().key == "queue_manager.fill_places"
 
 
-def test_a_buried_message_is_kept_with_its_reason_and_comes_no_more(bus):
-    publish(bus, "a", "b")
-    inbox = Inbox(bus, "heuristic", prefetch=1)
-    inbox.one().bury("it has no project")
-    inbox.one(2).ack()
-    (letter,) = bus.dead
-    assert (letter.queue, letter.key, letter.reason) == ("heuristic", "heuristic.advance_search", "it has no project")
-    assert decode(letter.body).project == "a"
-    assert projects_of(inbox.first(2)) == ["a", "b"]
+# What is no message of ours -------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_comes_back_for_ever_is_buried_in_the_end(bus):
-    back: list[int] = []
-
-    def refuse(delivery: Delivery) -> None:
-        back.append(delivery.redelivered)
-        worker.append(delivery)
-
-    worker: list[Delivery] = []
-    consumer = bus.consume("heuristic", refuse, prefetch=1)
-    publish(bus, "a")
-    for _ in range(1000):
-        if bus.dead:
-            break
-        eventually(lambda: bool(worker) or bool(bus.dead))
-        if worker:
-            worker.pop().requeue()
-    assert "it came back" in bus.dead[0].reason
-    assert back == list(range(len(back)))
-    consumer.close()
+def test_our_own_messages_are_known_as_such_with_their_id_and_type(bus):
+    sent = SetLimit(limit=3)
+    bus.publish(sent)
+    delivery = Inbox(bus, "gateway").one()
+    assert (delivery.own, delivery.message_id, delivery.type, delivery.headers) == (True, sent.id, "SetLimit", {})
+    assert delivery.queue == "gateway"
 
 
-def test_a_message_whose_consumers_die_of_it_is_buried_in_the_end(bus):
-    publish(bus, "a", "b")
-    for _ in range(DELIVERY_LIMIT + 1):
-        inbox = Inbox(bus, "heuristic", prefetch=1)
-        assert projects_of(inbox.first(1)) == ["a"]
-        inbox.consumer.close()
-    assert projects_of(Inbox(bus, "heuristic").first(1)) == ["b"]
-    assert [letter.reason for letter in bus.dead] == [f"it came back {DELIVERY_LIMIT} times"]
+def test_what_is_raw_comes_as_it_is_and_is_nobodys_word(bus):
+    headers = {"source": "größer", "sequence": 12}
+    bus.publish_raw(COMMANDS, "gateway.set_limit", b"\xff{", message_id="theirs", headers=headers)
+    delivery = Inbox(bus, "gateway").one()
+    assert (delivery.body, delivery.exchange, delivery.key) == (b"\xff{", COMMANDS, "gateway.set_limit")
+    assert (delivery.own, delivery.message_id, delivery.type, delivery.headers) == (False, "theirs", "", headers)
+    assert not delivery.asked
+    delivery.answer({"error": "nobody asked"})
+
+
+def test_what_is_raw_must_be_taken_too_unless_it_is_an_event(bus):
+    bus.publish_raw(EVENTS, "marker.unheard", b"")
+    with pytest.raises(Unroutable, match=r"metric\.9\.nobody"):
+        bus.publish_raw(METRICS, "metric.9.nobody", b"")
+    publish(bus, *"abcde")
+    with pytest.raises(Full):
+        bus.publish_raw(COMMANDS, "heuristic.anything", b"")
+
+
+def test_its_own_threads_are_alive(bus):
+    assert 0 <= bus.silence() < 5
 
 
 # Questions and answers -----------------------------------------------------------------------------------------------
@@ -195,30 +172,3 @@ def test_an_order_that_nobody_waits_for_is_not_asked_and_its_answer_goes_nowhere
     assert not delivery.asked
     delivery.answer({"limit": 2})
     delivery.ack()
-
-
-# The end -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_closed_bus_takes_nothing_and_delivers_nothing():
-    bus = MemoryBus(bindings("local"))
-    inbox = Inbox(bus, "heuristic")
-    bus.close()
-    with pytest.raises(Unavailable, match="closed"):
-        publish(bus, "a")
-    with pytest.raises(Unavailable, match="closed"):
-        bus.request(ShowSystem(), timeout=1)
-    bus.close()
-    assert inbox.deliveries == []
-
-
-def test_a_message_for_two_queues_of_which_one_is_full_reaches_neither():
-    bound = {name: Binding(COMMANDS, ("heuristic.*",)) for name in ("one", "other")}
-    bus = MemoryBus(bound, longest_queue=1)
-    publish(bus, "a")
-    drained = Inbox(bus, "one")
-    drained.one().ack()
-    with pytest.raises(Full):
-        publish(bus, "b")
-    assert projects_of(drained.deliveries) == ["a"]
-    bus.close()

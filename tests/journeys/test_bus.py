@@ -123,7 +123,7 @@ def test_messages_are_what_moves_it_and_a_reconcile_is_the_exception(witnessed):
     kinds = {message.type for message in witnessed.world.bus.passed}
     assert kinds >= NUDGES - {"ProjectChanged"}  # front ends alone listen for that one
     assert kinds >= {"SubmitProject", "StartSystem", "WorkloadLaunched", "MetricsReported", "WorkloadEnded"}
-    assert not witnessed.world.bus.dead
+    assert not witnessed.world.bus.dead_letters(9)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_without_one_of_the_actors_no_journey_comes_to_its_end(tmp_path, cast):
         time.sleep(1.5)  # ten times what it takes, and longer than a tick
         assert run.project()["state"] == "running"
         assert run.counts()["completed"] == 0
-        assert run.world.bus.dead
+        assert run.world.bus.dead_letters(9)
 
 
 def test_without_the_gateway_no_journey_begins(tmp_path):
