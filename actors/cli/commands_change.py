@@ -1,0 +1,43 @@
+"""The commands that change what runs and waits, as a user types them."""
+# ruff: noqa: PLC0415 - the messages and the actors cost 0.3 s to import, which `--help` and a typing error need not pay
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from actors.cli.options import Experiments, Folder, Orchestrator
+
+app = typer.Typer()
+
+
+@app.command()
+def stop(experiments: Experiments, folder: Folder = None, orchestrator: Orchestrator = "process") -> None:
+    """Stop experiments that run or wait."""
+    from actors.cli.changing import stop as stopped
+
+    stopped(folder, orchestrator, experiments)
+
+
+@app.command()
+def retry(experiments: Experiments, folder: Folder = None, orchestrator: Orchestrator = "process") -> None:
+    """Run experiments again that did not complete."""
+    from actors.cli.changing import retry as retried
+
+    retried(folder, orchestrator, experiments)
+
+
+@app.command()
+def limit(
+    limit: Annotated[int | None, typer.Argument(min=0, max=10_000, metavar="[N]", help="The new limit.")] = None,
+    folder: Folder = None,
+    orchestrator: Orchestrator = "process",
+) -> None:
+    """Show or set how many experiments may run.
+
+    Lowering it stops nothing that runs.
+    """
+    from actors.cli.changing import limit as limited
+
+    limited(folder, orchestrator, limit)
