@@ -27,6 +27,7 @@ from beagle.folder import Folder
 from beagle.messages import Answer, Message
 from beagle.ports import Orchestrator, Store
 from beagle.projects import Plans
+from beagle.settings import Settings
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
@@ -35,7 +36,7 @@ from bus.unix_socket import Caller, Door
 
 log = logging.getLogger(__name__)
 
-SITE = "local"
+EMBEDDED = Settings()
 ANSWER_TIMEOUT = 30.0
 # How long a connection is tried while the owner of a folder starts or ends.
 CONNECT_FOR = 10.0
@@ -99,15 +100,15 @@ class OwnSession:
 
     owner = True
 
-    def __init__(self, folder: Folder, *, orchestrator: str, scheduling: bool, cast: Cast | None = None) -> None:
+    def __init__(self, folder: Folder, *, settings: Settings, scheduling: bool, cast: Cast | None = None) -> None:
         self._folder = folder
         _write_log(folder.path / "beagle.log")
         self._store: Store = SqliteStore(folder.database)
-        bus: Bus = MemoryBus(bindings(SITE))
+        bus: Bus = MemoryBus(bindings(settings.site))
         self._bus = bus
-        world = World(store=self._store, bus=bus, clock=Clock(), site=SITE, plans=Plans(self._store))
-        make = plugins.orchestrator(orchestrator)
-        self._system = Embedded(world, make(folder.path, SITE), scheduling, cast or Cast())
+        world = World(store=self._store, bus=bus, clock=Clock(), site=settings.site, plans=Plans(self._store))
+        orchestrator = plugins.made(settings.orchestrator, folder.path, settings)
+        self._system = Embedded(world, orchestrator, scheduling, cast or Cast())
         self._system.start()
         self._door = Door(folder.socket, bus)
 
@@ -136,19 +137,19 @@ class GuestSession:
         self._caller.close()
 
 
-def open_session(folder: Path, *, orchestrator: str = "process", scheduling: bool, cast: Cast | None = None) -> Session:
+def open_session(folder: Path, *, settings: Settings = EMBEDDED, scheduling: bool, cast: Cast | None = None) -> Session:
     """Own the folder and start the actors here, or speak to the process that owns it.
 
     With `scheduling` this process also runs the searches and the queue; without, it starts no experiment. Raises
     `InvalidInput` for a folder that is none of ours, `Unavailable` when its owner does not answer.
     """
-    plugins.orchestrator(orchestrator)
+    plugins.orchestrator(settings.orchestrator)
     place = Folder(folder)
     deadline = time.monotonic() + CONNECT_FOR
     while True:
         if place.own():
             try:
-                return OwnSession(place, orchestrator=orchestrator, scheduling=scheduling, cast=cast)
+                return OwnSession(place, settings=settings, scheduling=scheduling, cast=cast)
             except BaseException:
                 place.release()
                 raise

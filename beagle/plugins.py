@@ -5,12 +5,15 @@ Only what is asked for is imported; a broken plug-in harms nobody who does not u
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from beagle.errors import InvalidInput
 from beagle.ports import Heuristic, Orchestrator
 from beagle.sentences import meant
+from beagle.settings import Settings
 
 _HEURISTICS = "beagle.heuristics"
 _ORCHESTRATORS = "beagle.orchestrators"
@@ -49,6 +52,14 @@ def orchestrator(name: str) -> Callable[..., Orchestrator]:
     """Its class. Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported."""
     found: Callable[..., Orchestrator] = _loaded(_ORCHESTRATORS, "orchestrator", name)
     return found
+
+
+def made(name: str, folder: Path, settings: Settings) -> Orchestrator:
+    """One that is ready to `check`. Its class takes the folder, and whichever of `site`, `url` and `token` it names."""
+    make = orchestrator(name)
+    offered = {"site": settings.site, "url": settings.orchestrator_url, "token": settings.orchestrator_token}
+    taken = inspect.signature(make).parameters
+    return make(folder, **{word: value for word, value in offered.items() if word in taken})
 
 
 def _found(group: str) -> dict[str, EntryPoint]:

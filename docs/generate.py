@@ -1,4 +1,4 @@
-"""Writes `docs/states.md` and `docs/messages.md` from the tables of the code: `python docs/generate.py`."""
+"""Writes the pages of `PAGES` from the tables of the code: `python docs/generate.py`."""
 # ruff: noqa: INP001 - a script beside the pages that it writes, no package
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from actors.queue_manager import QueueManager
 from actors.watch import ExperimentMonitor
 from beagle.experiment import FINAL, TRANSITIONS, Event, State
 from beagle.messages import Message
+from beagle.settings import TABLE
 from bus.routes import COMMANDS, EVENTS, METRICS, ROUTES, SHARDS, Route, bindings
 
 HERE = Path(__file__).parent
@@ -134,7 +135,27 @@ def _default(field: FieldInfo) -> str:
     return "required" if field.is_required() else f"`{field.default!r}`"
 
 
-PAGES = {"states.md": states, "messages.md": messages}
+def settings() -> str:
+    return "\n".join([HEAD, "# Settings\n", *_settings_intro(), *_settings_table()]) + "\n"
+
+
+def _settings_intro() -> Iterator[str]:
+    yield "Each setting can be a flag, a variable of the environment, or a line `name: value` of a settings file, in"
+    yield "YAML or JSON, which `--settings FILE` or `BEAGLE_SETTINGS` names. **A flag is stronger than the environment,"
+    yield "the environment than the file, the file than the default.** A variable that is empty counts as not set.\n"
+    yield "`beagle settings` lists what holds and where it comes from. No command and no log shows a password of a URL"
+    yield "or a token. Each command takes the flags that it reads.\n"
+
+
+def _settings_table() -> Iterator[str]:
+    yield "| setting | flag | variable | default | meaning | takes |\n| --- | --- | --- | --- | --- | --- |"
+    for setting in TABLE.values():
+        variables = ", ".join(f"`{variable}`" for variable in (setting.variable, *setting.also))
+        default = f"`{setting.default}`" if setting.default != "" else ""
+        yield f"| `{setting.name}` | `{setting.flag}` | {variables} | {default} | {setting.meaning} | {setting.right} |"
+
+
+PAGES = {"states.md": states, "messages.md": messages, "settings.md": settings}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

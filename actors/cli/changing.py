@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
-from actors.cli.client import opened, state_folder, wait_until_dead
+from actors.cli.client import located, opened, wait_until_dead
 from actors.cli.output import say
 from actors.cli.words import View, clean, plural
 from actors.main import Session
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused
 from beagle.messages import Message, RetryExperiment, SetLimit, ShowSystem, StopExperiment
+from beagle.settings import Settings
 
 
-def stop(folder: Path | None, orchestrator: str, experiments: Iterable[str]) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def stop(settings: Settings, experiments: Iterable[str]) -> None:
+    with opened(located(settings)) as session:
         _each(session, experiments, lambda name: StopExperiment(experiment=name), _stopped)
         if session.owner:
             wait_until_dead(session)
 
 
-def retry(folder: Path | None, orchestrator: str, experiments: Iterable[str]) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def retry(settings: Settings, experiments: Iterable[str]) -> None:
+    with opened(located(settings)) as session:
         _each(session, experiments, lambda name: RetryExperiment(experiment=name), _queued)
         if session.owner:
             say("nothing runs experiments here now; `beagle run` does")
 
 
-def limit(folder: Path | None, orchestrator: str, limit: int | None) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def limit(settings: Settings, limit: int | None) -> None:
+    with opened(located(settings)) as session:
         answer = session.ask(ShowSystem() if limit is None else SetLimit(limit=limit))
     say(f"at most {plural(answer['limit'], 'experiment')} at a time")
 

@@ -12,14 +12,15 @@ from actors.cli.project_files import read_files
 from actors.cli.words import clean, duration, number, pairs, plural
 from beagle import plugins
 from beagle.project import Definition
+from beagle.settings import Settings
 from beagle.template import Service
 
 FIRST = 5
 
 
-def check(project: Path, template: Path | None, orchestrator: str) -> None:
+def check(settings: Settings, project: Path, template: Path | None) -> None:
     """Raises `InvalidInput` with all mistakes."""
-    files = read_files(project, template, orchestrator)
+    files = read_files(project, template, settings)
     for definition in files.definitions:
         say("\n".join(_about(definition)))
     say(f"each runs {files.template_file}:")

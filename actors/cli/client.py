@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from actors.cli.crash import Crashed
@@ -15,18 +16,23 @@ from beagle.errors import BeagleError, NotFound
 from beagle.folder import NAME, Folder, find
 from beagle.messages import Message, ShowSystem
 from beagle.ports import Cursor, Page, paged
+from beagle.settings import Settings
 
 # A template's grace between SIGTERM and SIGKILL is 10 s by default.
 LONGEST_STOP = 60.0
 
 
 @contextmanager
-def opened(folder: Path, orchestrator: str = "process", *, scheduling: bool = False) -> Iterator[Session]:
-    """A session, closed at the end. Raises what `open_session` raises; other surprises as `Crashed`."""
+def opened(settings: Settings, *, scheduling: bool = False) -> Iterator[Session]:
+    """A session, closed at the end. Raises what `open_session` raises; other surprises as `Crashed`.
+
+    Embedded, the settings name the state folder.
+    """
+    folder = Path(settings.folder)
     logging.raiseExceptions = False  # a log that cannot be written (full disk) must not print a traceback for each line
     session: Session | None = None
     try:
-        session = open_session(folder, orchestrator=orchestrator, scheduling=scheduling)
+        session = open_session(folder, settings=settings, scheduling=scheduling)
         yield session
     except (BeagleError, OSError):
         raise
@@ -47,10 +53,14 @@ def pages(session: Session, question: Callable[[Cursor | None], Message], key: s
     return paged(fetch)
 
 
-def state_folder(asked: Path | None) -> Path:
-    """The folder that a command without a project file means. Raises `NotFound` with what to do when there is none."""
+def located(settings: Settings) -> Settings:
+    """With the folder that a command without a project file means. Raises `NotFound` when there is none."""
+    return settings if settings.apart else replace(settings, folder=str(_state_folder(settings.folder)))
+
+
+def _state_folder(asked: str) -> Path:
     here = Path.cwd()
-    found = find(here) if asked is None else asked
+    found = Path(asked) if asked else find(here)
     if found is None:
         raise NotFound(
             f"there is no {NAME} in {here} or above it: go where your project file is, name one with --folder,"

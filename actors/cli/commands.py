@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from actors.cli import commands_change, commands_look, commands_run
+from actors.cli import commands_change, commands_look, commands_run, commands_serve
 
 app = typer.Typer(
     name="beagle",
@@ -37,5 +37,5 @@ def _beagle(
     pass
 
 
-for group in (commands_run, commands_look, commands_change):
+for group in (commands_run, commands_look, commands_change, commands_serve):
     app.add_typer(group.app)

@@ -7,32 +7,35 @@ from typing import Annotated
 
 import typer
 
-from actors.cli.options import Experiments, Folder, Orchestrator
+from actors.cli.options import Experiments, speaks
+from beagle.settings import Settings
 
 app = typer.Typer()
 
 
 @app.command()
-def stop(experiments: Experiments, folder: Folder = None, orchestrator: Orchestrator = "process") -> None:
+@speaks
+def stop(settings: Settings, experiments: Experiments) -> None:
     """Stop experiments that run or wait."""
     from actors.cli.changing import stop as stopped
 
-    stopped(folder, orchestrator, experiments)
+    stopped(settings, experiments)
 
 
 @app.command()
-def retry(experiments: Experiments, folder: Folder = None, orchestrator: Orchestrator = "process") -> None:
+@speaks
+def retry(settings: Settings, experiments: Experiments) -> None:
     """Run experiments again that did not complete."""
     from actors.cli.changing import retry as retried
 
-    retried(folder, orchestrator, experiments)
+    retried(settings, experiments)
 
 
 @app.command()
+@speaks
 def limit(
+    settings: Settings,
     limit: Annotated[int | None, typer.Argument(min=0, max=10_000, metavar="[N]", help="The new limit.")] = None,
-    folder: Folder = None,
-    orchestrator: Orchestrator = "process",
 ) -> None:
     """Show or set how many experiments may run.
 
@@ -40,4 +43,4 @@ def limit(
     """
     from actors.cli.changing import limit as limited
 
-    limited(folder, orchestrator, limit)
+    limited(settings, limit)

@@ -9,20 +9,19 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from actors.cli.client import opened, pages, state_folder
+from actors.cli.client import located, opened, pages
 from actors.cli.output import ExportFormat, say
 from actors.cli.words import View
 from actors.main import Session
 from beagle.messages import ListExperiments
+from beagle.settings import Settings
 
 _DROPPED = frozenset({"parameters", "metrics"})
 
 
-def export(
-    folder: Path | None, orchestrator: str, project: str | None, form: ExportFormat, output: Path | None
-) -> None:
+def export(settings: Settings, project: str | None, form: ExportFormat, output: Path | None) -> None:
     """A file is written whole or not at all; one that exists is replaced."""
-    with opened(state_folder(folder), orchestrator) as session:
+    with opened(located(settings)) as session:
         pieces = _csv(session, project) if form is ExportFormat.CSV else _json(_all(session, project))
         if output is None:
             _print(pieces)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Literal
 
-from actors.cli.client import opened, state_folder
+from actors.cli.client import located, opened
 from actors.cli.output import say
 from actors.cli.words import ENDED
 from actors.main import Session
 from beagle.errors import NotFound, Refused, Unavailable
 from beagle.messages import Answer, ReadLog, ShowExperiment, new_id
+from beagle.settings import Settings
 
 BETWEEN_LOOKS = 0.2
 # A process that only follows a log must not keep the folder from a `beagle run` that wants to schedule.
@@ -21,23 +21,22 @@ BETWEEN_VISITS = 1.0
 
 
 def logs(
-    folder: Path | None,
-    orchestrator: str,
+    settings: Settings,
     experiment: str,
     attempt: int | None,
     stream: Literal["out", "err"],
     *,
     follow: bool,
 ) -> None:
-    place = state_folder(folder)
-    with opened(place, orchestrator) as session:
+    settings = located(settings)
+    with opened(settings) as session:
         shown = session.ask(ShowExperiment(experiment=experiment))
         view = shown["experiment"]
         wanted = ReadLog(experiment=view["id"], attempt=attempt or view["attempt"], stream=stream)
         if not follow:
             _print(_pieces(session, wanted), shown["why"])
             return
-    _follow(place, orchestrator, wanted)
+    _follow(settings, wanted)
 
 
 def _print(pieces: Iterator[Answer], why: str) -> None:
@@ -60,10 +59,10 @@ def _pieces(session: Session, wanted: ReadLog) -> Iterator[Answer]:
         offset = piece["next"]
 
 
-def _follow(place: Path, orchestrator: str, wanted: ReadLog) -> None:
+def _follow(settings: Settings, wanted: ReadLog) -> None:
     reader = _Reader(wanted)
     while True:
-        with suppress(Unavailable), opened(place, orchestrator) as session:
+        with suppress(Unavailable), opened(settings) as session:
             while reader.reads_on(session):
                 if session.owner:
                     break

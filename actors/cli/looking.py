@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
-from actors.cli.client import opened, pages, state_folder
+from actors.cli.client import located, opened, pages
 from actors.cli.output import Format, Table, is_terminal, say, show_list, show_table, show_view, warn
 from actors.cli.words import View, clean, elapsed, moment, number, pairs, plural, tally
 from beagle.experiment import State
@@ -19,13 +18,14 @@ from beagle.messages import (
     ShowExperiment,
     ShowSystem,
 )
+from beagle.settings import Settings
 
 # More rows than anybody reads on a terminal; Rich would take 3 s to draw ten times as many.
 MOST_DRAWN = 1000
 
 
-def status(folder: Path | None, orchestrator: str, form: Format) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def status(settings: Settings, form: Format) -> None:
+    with opened(located(settings)) as session:
         system = session.ask(ShowSystem())
         idle = session.owner
     if form is not Format.TABLE:
@@ -69,11 +69,11 @@ def _running(experiments: Iterable[View], now: float) -> Table:
     )
 
 
-def experiments(folder: Path | None, orchestrator: str, form: Format, project: str | None, state: State | None) -> None:
+def experiments(settings: Settings, form: Format, project: str | None, state: State | None) -> None:
     def question(after: str | None) -> ListExperiments:
         return ListExperiments(project=project, state=state, after=after, limit=1000)
 
-    with opened(state_folder(folder), orchestrator) as session:
+    with opened(located(settings)) as session:
         views = pages(session, question, "experiments")
         if form is not Format.TABLE:
             show_list(views, form)
@@ -110,8 +110,8 @@ def listing(views: Sequence[View], now: float) -> Table:
     )
 
 
-def show(folder: Path | None, orchestrator: str, form: Format, experiment: str) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def show(settings: Settings, form: Format, experiment: str) -> None:
+    with opened(located(settings)) as session:
         answer = session.ask(ShowExperiment(experiment=experiment))
     if form is not Format.TABLE:
         show_view({**answer["experiment"], "why": answer["why"]}, form)
@@ -155,17 +155,17 @@ def _indented(text: str) -> str:
     return "\n".join([first, *(f"    {line}" for line in rest)])
 
 
-def why(folder: Path | None, orchestrator: str, experiment: str) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def why(settings: Settings, experiment: str) -> None:
+    with opened(located(settings)) as session:
         answer = session.ask(ExplainExperiment(experiment=experiment))
     say(_indented(answer["why"]))
 
 
-def metrics(folder: Path | None, orchestrator: str, form: Format, experiment: str, attempt: int | None) -> None:
+def metrics(settings: Settings, form: Format, experiment: str, attempt: int | None) -> None:
     def question(after: str | None) -> ListMetrics:
         return ListMetrics(experiment=experiment, attempt=attempt, after=after, limit=10_000)
 
-    with opened(state_folder(folder), orchestrator) as session:
+    with opened(located(settings)) as session:
         views = pages(session, question, "metrics")
         if form is not Format.TABLE:
             show_list(views, form)
@@ -199,8 +199,8 @@ def _reported(metrics: list[View]) -> Table:
     )
 
 
-def best(folder: Path | None, orchestrator: str, form: Format, project: str | None, count: int) -> None:
-    with opened(state_folder(folder), orchestrator) as session:
+def best(settings: Settings, form: Format, project: str | None, count: int) -> None:
+    with opened(located(settings)) as session:
         answer = session.ask(ListBest(project=project, count=count))
     views = answer["experiments"]
     if form is not Format.TABLE:

@@ -14,6 +14,7 @@ from beagle.documents import read, read_text
 from beagle.errors import InvalidInput
 from beagle.messages import SubmitProject
 from beagle.project import Definition
+from beagle.settings import Settings
 from beagle.template import Template
 from beagle.template_file import read_template
 
@@ -41,7 +42,7 @@ class ProjectFiles:
         )
 
 
-def read_files(project: Path, template: Path | None, orchestrator: str) -> ProjectFiles:
+def read_files(project: Path, template: Path | None, settings: Settings) -> ProjectFiles:
     """Raises `InvalidInput` with all mistakes of both files. Writes nothing but a temporary folder for the check."""
     problems: list[str] = []
     text = read_text(project)
@@ -62,7 +63,7 @@ def read_files(project: Path, template: Path | None, orchestrator: str) -> Proje
         raise InvalidInput([*problems, *error.problems]) from error
     for definition in definitions:
         problems += check_together(definition, known)
-    problems += _unfit(known, orchestrator)
+    problems += _unfit(known, settings)
     if problems:
         raise InvalidInput(problems)
     return ProjectFiles(
@@ -100,11 +101,12 @@ def _guessed(project: Path, text: str) -> Path | None:
     return file if file is not None and file.is_file() else None
 
 
-def _unfit(template: Template, orchestrator: str) -> list[str]:
-    """Why that orchestrator cannot run it."""
-    make = plugins.orchestrator(orchestrator)
+def _unfit(template: Template, settings: Settings) -> list[str]:
+    """Why its orchestrator cannot run it. Apart, the gateway says so: experiments do not run on this machine."""
+    if settings.apart:
+        return []
     with tempfile.TemporaryDirectory(prefix="beagle-check-") as scratch:
-        checking = make(Path(scratch))
+        checking = plugins.made(settings.orchestrator, Path(scratch), settings)
         try:
             return checking.check(template)
         finally:

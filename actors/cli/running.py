@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from actors.cli.client import opened, wait_until_dead
@@ -19,6 +19,7 @@ from actors.main import Session
 from beagle.errors import Unavailable
 from beagle.folder import NAME
 from beagle.messages import PauseSystem, SetLimit, ShowSystem, StartSystem
+from beagle.settings import Settings
 
 FAILED = 1
 SHORTEST_WAIT, LONGEST_WAIT = 0.03, 0.2
@@ -27,13 +28,11 @@ MOST_SILENCES = 5
 RUNS_ON = "left: what runs goes on, and the next `beagle run` takes it up\n"
 
 
-def run(
-    project: Path, template: Path | None, folder: Path | None, limit: int | None, orchestrator: str, *, again: bool
-) -> int:
+def run(settings: Settings, project: Path, template: Path | None, limit: int | None, *, again: bool) -> int:
     """Answers with the exit status. Raises `InvalidInput` before anything is written."""
-    files = read_files(project, template, orchestrator)
-    place = folder or project.absolute().parent / NAME
-    return Run(files=files, folder=place, orchestrator=orchestrator, limit=limit, anew=again).to_the_end()
+    files = read_files(project, template, settings)
+    settings = replace(settings, folder=settings.folder or str(project.absolute().parent / NAME))
+    return Run(files=files, settings=settings, limit=limit, anew=again).to_the_end()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,8 +40,7 @@ class Run:
     """Outlives sessions: when the scheduler of another terminal goes, this process becomes the scheduler."""
 
     files: ProjectFiles
-    folder: Path
-    orchestrator: str
+    settings: Settings
     limit: int | None
     anew: bool
     interrupts: Interrupts = field(default_factory=lambda: Interrupts(RUNS_ON))
@@ -54,7 +52,7 @@ class Run:
         while True:
             owner = True
             try:
-                with opened(self.folder, self.orchestrator, scheduling=True) as session:
+                with opened(self.settings, scheduling=True) as session:
                     owner = session.owner
                     return self._attend(session)
             except Unavailable:

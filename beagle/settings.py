@@ -1,0 +1,282 @@
+"""What a deployment is told about itself: one table of settings, and where each may be given.
+
+A flag is stronger than the environment, the environment than the file, the file than the default. Reading a file is in
+`settings_file`: this module is imported by the command line, which must start at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from beagle.errors import InvalidInput
+from beagle.redaction import redacted, secrets_in
+from beagle.scalars import resolved
+from beagle.sentences import nearest, shown
+
+Value = str | int | float
+PREFIX = "BEAGLE_"
+FILE = "settings"
+MEMORY, SQLITE = "memory", "sqlite"
+DEFAULT, FLAG = "default", "flag"
+_NAME_LENGTH = 63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """`right` says what would be right; `check` answers with the value, or None for a wrong one.
+
+    `also` are variables of the original that mean the same; the one with the prefix is stronger.
+    """
+
+    name: str
+    default: Value
+    check: Callable[[object], Value | None]
+    right: str
+    meaning: str
+    also: tuple[str, ...] = ()
+    secret: bool = False
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+
+def _url(*schemes: str, words: tuple[str, ...] = ()) -> Callable[[object], str | None]:
+    def check(given: object) -> str | None:
+        if not isinstance(given, str):
+            return None
+        scheme, separator, rest = given.partition("://")
+        fits = bool(separator) and scheme in schemes and rest != "" and not any(sign.isspace() for sign in rest)
+        return given if given in words or fits else None
+
+    return check
+
+
+def _one_of(*words: str) -> Callable[[object], str | None]:
+    return lambda given: given if isinstance(given, str) and given in words else None
+
+
+def _text(given: object) -> str | None:
+    return given if isinstance(given, str) and given.isprintable() else None
+
+
+def _name(given: object) -> str | None:
+    """It becomes a word of routing keys, so it has no dots."""
+    text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    if not isinstance(text, str) or not 0 < len(text) <= _NAME_LENGTH:
+        return None
+    return text if all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in text) else None
+
+
+def _seconds(given: object) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return None
+    return float(given) if 0 < given <= 3600 else None
+
+
+def _port(given: object) -> str | None:
+    if isinstance(given, str):
+        return given if given in {"auto", "off"} else None
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 65535 else None
+
+
+def _setting(
+    default: Value,
+    check: Callable[[object], Value | None],
+    right: str,
+    meaning: str,
+    *,
+    also: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:  # noqa: ANN401 - as dataclasses.field, whose type is that of the default
+    row = {"check": check, "right": right, "meaning": meaning, "also": also, "secret": secret}
+    return field(default=default, metadata=row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The table: its rows are the settings, in the order in which they are shown."""
+
+    bus: str = _setting(
+        MEMORY,
+        _url("amqp", "amqps", words=(MEMORY,)),
+        "memory, or the URL of a RabbitMQ virtual host: amqp://user:password@host:5672/beagle",
+        "What carries the messages: `memory` within one process, or RabbitMQ between many.",
+    )
+    metrics_bus: str = _setting(
+        "",
+        _url("amqp", "amqps", words=("",)),
+        "the URL of a RabbitMQ virtual host: amqp://user:password@host:5672/beagle-metrics",
+        "The virtual host of the metrics, where experiments may publish; by default that of `bus`.",
+    )
+    store: str = _setting(
+        SQLITE,
+        _url("mongodb", "mongodb+srv", words=(SQLITE,)),
+        "sqlite, or the URL of a MongoDB database: mongodb://user:password@host:27017/beagle",
+        "What keeps the records: `sqlite`, a file in the state folder of one process, or MongoDB for many.",
+    )
+    management: str = _setting(
+        "auto",
+        _url("http", "https", words=("auto", "off")),
+        "auto, off, or the URL of RabbitMQ's management interface: http://user:password@host:15672",
+        "RabbitMQ's management interface, by which each attempt gets a broker user of its own; `auto` looks for it at"
+        " port 15672 of the broker.",
+    )
+    orchestrator: str = _setting(
+        "process", _text, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
+    )
+    orchestrator_url: str = _setting(
+        "", _text, "a URL", "Where the orchestrator is, for one that has an address.", also=("ORCHESTRATOR_URL",)
+    )
+    orchestrator_token: str = _setting(
+        "", _text, "text", "What it asks for as proof.", also=("ORCHESTRATOR_TOKEN",), secret=True
+    )
+    site: str = _setting(
+        "local",
+        _name,
+        f"at most {_NAME_LENGTH} letters, digits, - and _",
+        "The host or cluster that this launcher starts experiments on; launchers of one site compete.",
+    )
+    folder: str = _setting(
+        "",
+        _text,
+        "the path of a folder",
+        "The state folder: outputs and checkpoints, with `sqlite` the store too. By default `.beagle` beside the"
+        " project file, or the nearest one here and upwards.",
+    )
+    log_format: str = _setting(
+        "lines", _one_of("lines", "json"), "lines or json", "How actor processes write their log, to standard error."
+    )
+    log_level: str = _setting(
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "debug, info, warning or error",
+        "The least that is logged.",
+    )
+    health_address: str = _setting(
+        "127.0.0.1",
+        _text,
+        "an address of this machine, or 0.0.0.0 for all",
+        "Where actor processes serve `/healthz` and `/metrics`.",
+    )
+    health_port: str = _setting(
+        "auto",
+        _port,
+        "auto, off, or a port from 0 to 65535",
+        "The port of both; `auto` is 9464, or a free one when that is taken, and 0 is any free one.",
+    )
+    health_after: float = _setting(
+        15.0, _seconds, "seconds, above 0 and at most 3600", "How long a loop may stand still before it is unhealthy."
+    )
+    grace: float = _setting(
+        8.0,
+        _seconds,
+        "seconds, above 0 and at most 3600",
+        "How long an actor process may take to finish what it has begun, after SIGTERM.",
+    )
+
+    @property
+    def apart(self) -> bool:
+        """Whether the bus is one that other processes reach."""
+        return self.bus != MEMORY
+
+
+TABLE: dict[str, Setting] = {
+    row.name: Setting(name=row.name, default=getattr(Settings(), row.name), **row.metadata) for row in fields(Settings)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What holds, and for each setting where it came from: a flag, a variable, a file and its line, or the default."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def shown(self, name: str) -> str:
+        """Its value without what is secret in it."""
+        value = str(getattr(self.settings, name))
+        return "***" if TABLE[name].secret and value else redacted(value)
+
+    def secrets(self) -> set[str]:
+        """What no log and no message may show."""
+        found: set[str] = set()
+        for name, setting in TABLE.items():
+            value = str(getattr(self.settings, name))
+            found |= {value} - {""} if setting.secret else secrets_in(value)
+        return found
+
+
+def load(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Chosen:
+    """Raises `InvalidInput` with a sentence for each mistake; `flags` may name the settings file as `settings`."""
+    values: dict[str, Value] = {name: setting.default for name, setting in TABLE.items()}
+    sources = dict.fromkeys(TABLE, DEFAULT)
+    problems: list[str] = []
+    file = flags.get(FILE) or environment.get(PREFIX + FILE.upper())
+    if file:
+        from beagle.settings_file import read_settings  # noqa: PLC0415 - YAML costs 20 ms, and few have a file
+
+        for name, (written, line) in read_settings(file).items():
+            values[name], sources[name] = written, line
+    for name, text, source in [*_variables(environment), *_flags(flags)]:
+        value = _value(TABLE[name], text)
+        if value is None:
+            problems.append(f"{source}: {wrong(TABLE[name], text)}")
+        else:
+            values[name], sources[name] = value, source
+    if problems:
+        raise InvalidInput(problems)
+    known: Any = values
+    return Chosen(settings=Settings(**known), sources=sources)
+
+
+def wrong(setting: Setting, given: object) -> str:
+    """What is wrong with a value, without its secrets."""
+    if isinstance(given, str):
+        # Of a malformed URL only what stands behind its user and password is known to be no secret.
+        _, at, rest = given.rpartition("@")
+        given = f"***@{rest}" if at else given
+    value = "no such text" if setting.secret else shown(given)
+    return f"is {value}; give {setting.right}"
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Name, text and variable of each that is set; an empty one counts as none, as Compose files leave them."""
+    for name, setting in TABLE.items():
+        variable = next((each for each in (setting.variable, *setting.also) if environment.get(each)), None)
+        if variable is not None:
+            yield name, environment[variable], variable
+
+
+def _flags(flags: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
+    for name, text in flags.items():
+        if name in TABLE and text is not None:
+            yield name, text, TABLE[name].flag
+
+
+def _value(setting: Setting, text: str) -> Value | None:
+    """What a text means for a setting: some names and all texts look like numbers too."""
+    found = setting.check(text)
+    if found is None:
+        found = setting.check(resolved(text))
+    return found
+
+
+def strangers(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a mistyped setting. Nobody else's variables are a mistake."""
+    known = {setting.variable for setting in TABLE.values()} | {PREFIX + FILE.upper()}
+    near = {name: nearest(name, known) for name in environment if name.startswith(PREFIX) and name not in known}
+    return [
+        f"{name} is no setting; did you mean {meant}?" for name, meant in near.items() if meant and _close(name, meant)
+    ]
+
+
+def _close(name: str, meant: str) -> bool:
+    """Nearer than the prefix that all have in common makes them."""
+    return nearest(name.removeprefix(PREFIX), [meant.removeprefix(PREFIX)]) is not None
