@@ -20,6 +20,7 @@ demo: setup
 	@beagle run examples/digits/project.yml --limit 2 --again
 
 test: setup
+	@scripts/services.sh
 	ruff check
 	ruff format --check
 	mypy
