@@ -44,13 +44,18 @@ def is_built_in(heuristic: str) -> bool:
 
 def heuristic(name: str) -> type[Heuristic]:
     """Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported."""
-    found: type[Heuristic] = _loaded(_HEURISTICS, "heuristic", name)
+    found: type[Heuristic] = _loaded(_found(_HEURISTICS), "heuristic", name)
     return found
 
 
 def orchestrator(name: str) -> Callable[..., Orchestrator]:
-    """Its class. Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported."""
-    found: Callable[..., Orchestrator] = _loaded(_ORCHESTRATORS, "orchestrator", name)
+    """Its class. Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported.
+
+    The operator, who alone names one, may also say `module:Class`: to try a plug-in, no package is needed.
+    """
+    direct = EntryPoint(name, name, _ORCHESTRATORS)
+    given = {name: direct} if ":" in name and direct.pattern.match(name) else {}
+    found: Callable[..., Orchestrator] = _loaded(_found(_ORCHESTRATORS) | given, "orchestrator", name)
     return found
 
 
@@ -67,8 +72,7 @@ def _found(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)} | ours
 
 
-def _loaded(group: str, what: str, name: str) -> type:
-    found = _found(group)
+def _loaded(found: dict[str, EntryPoint], what: str, name: str) -> type:
     if name not in found:
         raise InvalidInput([f"there is no {what} {name!r}; {meant(name, found)}"])
     try:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from beagle.orchestrators.process import ProcessOrchestrator
 from beagle.ports import Store
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
@@ -15,6 +14,7 @@ from bus.port import Bus
 from bus.routes import bindings
 from tests.contracts.inbox import LONGEST
 from tests.contracts.workloads import World
+from tests.contracts.worlds import WORLDS
 
 
 def sqlite(folder: Path) -> Store:
@@ -45,11 +45,12 @@ def bus(request) -> Iterator[Bus]:
     opened.close()
 
 
-@pytest.fixture(params=[pytest.param(ProcessOrchestrator, id="process")])
+@pytest.fixture(params=WORLDS)
 def world(request, tmp_path):
-    world = World(lambda: request.param(tmp_path / "state"), tmp_path)
-    yield world
-    world.close()
+    with request.param(tmp_path / "state") as make:
+        world = World(make, tmp_path)
+        yield world
+        world.close()
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import time
 import pytest
 
 from beagle.errors import LaunchFailed, NotFound, Refused
-from beagle.orchestrators.process import ProcessOrchestrator
 from beagle.orchestrators.remains import bearers, began
 from beagle.ports import Ended, Line
 from tests.contracts.claims import alive, claim_of, forge_claim, shim_of
 from tests.contracts.workloads import shell, workload
+from tests.contracts.worlds import processes
 
-pytestmark = pytest.mark.parametrize("world", [ProcessOrchestrator], indirect=True)
+pytestmark = processes
 
 # Leaves the group and the session, and its parent; writes its process id as its first act.
 STRAY = """
@@ -168,6 +168,7 @@ from pathlib import Path
 from beagle.orchestrators.process import ProcessOrchestrator
 from tests.contracts.claims import alive, claim_of, forge_claim, shim_of
 from tests.contracts.workloads import shell, workload
+from tests.contracts.worlds import processes
 folder = Path(sys.argv[1])
 orchestrator = ProcessOrchestrator(folder / "state")
 orchestrator.watch(lambda observed: None)

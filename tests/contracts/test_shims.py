@@ -10,12 +10,12 @@ import pytest
 
 from beagle.errors import LaunchFailed, Unavailable
 from beagle.orchestrators import shims, watcher
-from beagle.orchestrators.process import ProcessOrchestrator
 from beagle.ports import Line
 from tests.contracts.claims import alive, claim_of, shim_of
 from tests.contracts.workloads import eventually, shell, workload
+from tests.contracts.worlds import processes
 
-pytestmark = pytest.mark.parametrize("world", [ProcessOrchestrator], indirect=True)
+pytestmark = processes
 
 
 def test_a_shim_that_hangs_is_killed_some_time_after_the_grace(world, orchestrator, seen, monkeypatch):

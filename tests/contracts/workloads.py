@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from uuid import uuid4
 
 from beagle.ports import CaughtUp, Ended, Line, Observed, Orchestrator
 from beagle.template import Service, Workload, workload_name
+from tests.servers.script import as_shell
 
 PATIENCE = 30.0
 T = TypeVar("T", Line, Ended, CaughtUp)
@@ -39,6 +39,11 @@ def shell(script: str, *, name: str = "train", main: bool = True, grace: float =
         grace=grace,
         main=main,
     )
+
+
+def program(script: str, *, grace: float = 10.0, **environment: str) -> Service:
+    """What it does is told to a shell, and to a dock; see `script.py`."""
+    return shell(as_shell(script), grace=grace, SCRIPT=script, **environment)
 
 
 def workload(*services: Service, experiment: str | None = None, attempt: int = 1) -> Workload:
@@ -106,9 +111,9 @@ class World:
             orchestrator.close()
 
 
-def ledger_entry(world):
-    """A command that writes down that it ran, before anything else."""
-    return f"echo ran >> {shlex.quote(str(world.folder / 'ledger'))}; "
+def marked(world) -> str:
+    """A step of a script that writes down that it ran."""
+    return f"mark {world.folder / 'ledger'}; "
 
 
 def times_ran(world):

@@ -72,3 +72,19 @@ def test_an_unknown_name_gets_the_nearest():
         plugins.heuristic("grd")
     with pytest.raises(InvalidInput, match=r"there is no orchestrator 'proces'; did you mean process\?"):
         plugins.orchestrator("proces")
+
+
+def test_an_operator_may_name_the_class_of_an_orchestrator_itself():
+    named = plugins.orchestrator("tests.servers.docked:DockOrchestrator")
+    assert named.__module__ == "tests.servers.docked"
+
+
+@pytest.mark.parametrize("name", ["a b:c", ":c", "a:"])
+def test_what_only_looks_like_a_class_is_an_unknown_name(name):
+    with pytest.raises(InvalidInput, match="there is no orchestrator"):
+        plugins.orchestrator(name)
+
+
+def test_a_definition_cannot_name_a_class_for_its_search():
+    with pytest.raises(InvalidInput, match="there is no heuristic 'os:path'"):
+        plugins.heuristic("os:path")
