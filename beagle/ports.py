@@ -9,11 +9,11 @@ from typing import Generic, Protocol, TypeVar
 
 from beagle.experiment import Experiment, State, Value
 from beagle.project import Definition
-from beagle.records import Applied, Metric, Observation, Place, Plan, Project, Summary, System
+from beagle.records import Applied, Member, Metric, Observation, Place, Plan, Project, Summary, System
 from beagle.template import Template, Workload
 
-Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied
-R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied)
+Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied | Member
+R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied, Member)
 P = TypeVar("P")
 Cursor = str
 
@@ -53,6 +53,7 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
     Summary: {"objective": Index(("project",), ("objective", "tie", "id"), where="objective")},
     Observation: {"log": Index(("project",), ("ordinal", "id"))},
     Applied: {},
+    Member: {"all": Index((), ("id",))},
 }
 
 

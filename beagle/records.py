@@ -1,7 +1,7 @@
 """What the store keeps besides experiments. Every record has an `id` and a `version` that counts its changes.
 
 Each kind is written by one module: `Place` by `places`, `Project` and `Plan` by `projects`, `System` by `system`,
-`Summary` and `Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway.
+`Summary` and `Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway, `Member` by `members`.
 """
 
 from __future__ import annotations
@@ -129,6 +129,16 @@ class Applied:
     version: int = 0
     answer: str
     at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A replica of an actor. Its version grows every second while it lives. `site` is a launcher's."""
+
+    id: str
+    version: int = 0
+    kind: str
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

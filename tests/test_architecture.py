@@ -158,6 +158,7 @@ def test_each_kind_of_record_has_one_writer():
         "beagle/places.py": {"add", "replace"},
         "beagle/projects.py": {"add", "replace"},
         "beagle/system.py": {"add", "replace"},
+        "beagle/members.py": {"add", "replace", "remove"},
         "actors/watch.py": {"add", "replace", "append"},  # Summary and metrics
         "actors/heuristic.py": {"add"},  # Observation
         "actors/gateway.py": {"add"},  # Applied
@@ -169,6 +170,7 @@ MAKERS = {
     "System": {"beagle/system.py"},
     "Observation": {"actors/heuristic.py"},
     "Applied": {"actors/gateway.py"},
+    "Member": {"beagle/members.py"},
     "Metric": {"actors/watch.py"},
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from beagle.experiment import Experiment, Failure, State
 from beagle.ports import Page, Record, paged
 from beagle.project import Definition
-from beagle.records import Applied, Metric, Observation, Place, Plan, Project, ProjectState, Summary, System
+from beagle.records import Applied, Member, Metric, Observation, Place, Plan, Project, ProjectState, Summary, System
 from beagle.space import Choice, Float, Int, Layers, Lineal
 from beagle.template import Service, Template
 
@@ -136,6 +136,7 @@ def one_of_each() -> list[Record]:
             ended_at=6.0,
         ),
         Applied(id="command", version=1, answer='{"number": 1}', at=1.5),
+        Member(id="launcher.host.1", version=9, kind="launcher", site="host"),
     ]
 
 
