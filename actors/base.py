@@ -17,10 +17,12 @@ from beagle.answers import failure
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
 from beagle.experiment import State
 from beagle.lifecycle import Step
+from beagle.members import Alone, Membership
 from beagle.messages import Answer, AnyMessage, ExperimentChanged, Message, StopWorkload, decode
 from beagle.ports import Store
 from beagle.projects import Plans
 from bus.port import Bus, Consumer, Delivery
+from bus.routes import DUTIES
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class World:
     site: str
     plans: Plans
     now: Callable[[], float] = time.time
+    # Makes the membership of one replica, from its kind and its site.
+    membership: Callable[[str, str], Membership] = Alone
 
 
 class Tick:
@@ -55,16 +59,22 @@ class _Requeue:
 
 
 class BusActor(pykka.ThreadingActor):
-    """Handles the messages of its queues one at a time, and runs `reconcile` at its start and on every tick."""
+    """Handles the messages of its queues one at a time, and runs `reconcile` at its start and on every tick.
+
+    Of its queues it takes the `DUTIES` only while they are this replica's: `duties`.
+    """
 
     use_daemon_thread = True
+    kind: ClassVar[str] = ""
     handles: ClassVar[Handlers] = {}
 
-    def __init__(self, world: World, queues: tuple[str, ...] = ()) -> None:
+    def __init__(self, world: World, queues: tuple[str, ...] = (), membership: Membership | None = None) -> None:
         super().__init__()
         self.world = world
+        self.membership = membership or world.membership(self.kind, world.site)
+        self.duties: frozenset[str] = frozenset()
         self._queues = queues
-        self._consumers: list[Consumer] = []
+        self._consumers: dict[str, Consumer] = {}
 
     @staticmethod
     def _create_actor_inbox() -> Any:  # noqa: ANN401 - what Pykka's own method returns
@@ -74,10 +84,28 @@ class BusActor(pykka.ThreadingActor):
     def on_start(self) -> None:
         # Heard from now on, and then what the store says: an event in between would be missed the other way round.
         for name in self._queues:
-            self._consumers.append(self.world.bus.consume(name, self._deliver, prefetch=PREFETCH))
-        self._guarded(self.reconcile)
+            if name not in DUTIES:
+                self._consume(name)
         if self._queues:
+            self._guarded(self._share)
             self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
+        self._guarded(self.reconcile)
+
+    def _consume(self, queue: str) -> None:
+        self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=PREFETCH)
+
+    def _share(self) -> None:
+        """See who lives, and take from what is this replica's by now; what was delivered of the rest goes back."""
+        self.membership.turn()
+        mine = self.membership.share([name for name in self._queues if name in DUTIES])
+        before, self.duties = self.duties, mine
+        for name in before - mine:
+            self._consumers.pop(name).close()
+        if before != mine:
+            log.info("%s has %s", self.membership.name, ", ".join(sorted(mine)) or "no queue of its own")
+            self.on_duties(before)
+        for name in sorted(mine - before):
+            self._consume(name)
 
     def _deliver(self, delivery: Delivery) -> None:
         # Between its last message and the closing of its consumers an actor takes none: they go back when those close.
@@ -85,14 +113,17 @@ class BusActor(pykka.ThreadingActor):
             self.actor_ref.tell(delivery)
 
     def on_stop(self) -> None:
-        for consumer in self._consumers:
+        for consumer in self._consumers.values():
             consumer.close()
+        if self._queues:
+            self._guarded(self.membership.leave)
 
     def on_receive(self, message: Any) -> None:  # noqa: ANN401 - whatever was told
         match message:
             case Delivery():
                 self.take(message)
             case Tick():
+                self._guarded(self._share)
                 self._guarded(self.reconcile)
                 self.world.clock.tell(self.actor_ref, message, after=TICK)
             case _Requeue(delivery):
@@ -102,6 +133,9 @@ class BusActor(pykka.ThreadingActor):
 
     def reconcile(self) -> None:
         """Find in the store what a lost message would have said."""
+
+    def on_duties(self, before: frozenset[str]) -> None:
+        """`duties` are others now; what came by a queue that is not among them any more is somebody else's."""
 
     def on_told(self, message: object) -> None:
         """Something that did not come by the bus: from this actor's own clock, thread or children."""

@@ -70,6 +70,8 @@ def _once(handler: Callable[[Gateway, Order], Answer]) -> Callable[[Gateway, Ord
 class Gateway(BusActor):
     """Stateless: every answer is read from the store, every effect is in it before the order is acknowledged."""
 
+    kind = "gateway"
+
     def __init__(self, world: World, queues: tuple[str, ...], check_template: Callable[[Template], list[str]]) -> None:
         super().__init__(world, queues)
         self._check_template = check_template

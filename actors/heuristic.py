@@ -48,6 +48,8 @@ class _Search:
 class HeuristicActor(BusActor):
     """One at a time works on a project; a restart tells the heuristic its log again and goes on where it was."""
 
+    kind = "heuristic"
+
     def __init__(self, world: World, queues: tuple[str, ...]) -> None:
         super().__init__(world, queues)
         self._searches: dict[str, _Search] = {}

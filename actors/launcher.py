@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 class Launcher(BusActor):
     """Judges only what its own site runs, and only by the orchestrator's word; what it saw, it publishes."""
 
+    kind = "launcher"
+
     def __init__(self, world: World, queues: tuple[str, ...], orchestrator: Orchestrator) -> None:
         super().__init__(world, queues)
         self.orchestrator = orchestrator

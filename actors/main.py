@@ -31,7 +31,7 @@ from beagle.settings import Settings
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
-from bus.routes import SHARDS, bindings
+from bus.routes import METRIC_QUEUES, bindings
 from bus.unix_socket import Caller, Door
 
 log = logging.getLogger(__name__)
@@ -65,9 +65,8 @@ class Embedded:
 
     def start(self) -> None:
         cast, site = self.cast, self.world.site
-        metrics = tuple(f"metrics.{shard}" for shard in range(SHARDS))
         # Monitors before the launcher: what it adopts it publishes at once. Whoever starts things comes last.
-        self._begin(cast.monitor, (*metrics, "events.monitor"))
+        self._begin(cast.monitor, (*METRIC_QUEUES, "events.monitor"))
         self._begin(cast.launcher, ("launcher", f"launcher.{site}"), self.orchestrator)
         self._begin(cast.gateway, ("gateway",), self.orchestrator.check)
         if self.scheduling:

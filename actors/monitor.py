@@ -14,7 +14,7 @@ from beagle.experiment import Experiment, State
 from beagle.messages import ExperimentChanged
 from beagle.ports import paged
 from bus.port import Delivery
-from bus.routes import METRICS
+from bus.routes import METRICS, shard
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 class Monitor(BusActor):
     """The host: it forwards each delivery unread to the experiment's own actor, which settles it."""
 
+    kind = "monitor"
     child = ExperimentMonitor
 
     def __init__(self, world: World, queues: tuple[str, ...]) -> None:
@@ -32,10 +33,17 @@ class Monitor(BusActor):
         self._ticks = 0
 
     def take(self, delivery: Delivery) -> None:
-        if delivery.exchange == METRICS:
-            self._child(delivery.key.rpartition(".")[2]).tell(delivery)
-        else:
+        if delivery.exchange != METRICS:
             super().take(delivery)
+        elif delivery.queue in self.duties:
+            self._child(delivery.key.rpartition(".")[2]).tell(delivery)
+
+    def on_duties(self, before: frozenset[str]) -> None:
+        """What moved away is stopped as it stands: its new monitor knows from the store what this one knew."""
+        for name in [name for name in self._children if not self._is_mine(name)]:
+            self._children.pop(name).stop(block=False)
+        if self.duties - before:
+            self._ticks = 0  # what came is looked after at once
 
     def on_told(self, message: object) -> None:
         if isinstance(message, Leave):
@@ -52,7 +60,7 @@ class Monitor(BusActor):
                 child.tell(event)
 
     def reconcile(self) -> None:
-        """Every launched experiment has an actor, so that its deadline comes even when nothing is heard of it."""
+        """Every launched experiment of its shards has an actor: so its deadline comes even when it is silent."""
         while self._unsaved:
             child = self._children.get(self._unsaved.pop())
             if child is not None:
@@ -63,13 +71,16 @@ class Monitor(BusActor):
         store = self.world.store
         for experiment in paged(lambda after: store.page(Experiment, "state", (State.POOL,), after=after, limit=500)):
             name = f"{experiment.id}-{experiment.attempt}"
-            if experiment.launched_at is not None and name not in self._children:
+            if experiment.launched_at is not None and name not in self._children and self._is_mine(name):
                 self._child(name).tell(Look())
 
     def on_stop(self) -> None:
         super().on_stop()
         for stopped in [child.stop(block=False) for child in self._children.values()]:
             stopped.get()
+
+    def _is_mine(self, name: str) -> bool:
+        return f"metrics.{shard(name.rpartition('-')[0])}" in self.duties
 
     def _note_unsaved(self, name: str) -> None:
         """Called in the children's threads."""

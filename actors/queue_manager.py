@@ -24,6 +24,8 @@ AT_ONCE = 20
 class QueueManager(BusActor):
     """Any number of these, slept or doubled, never exceed the limit: see `places` and `lifecycle`."""
 
+    kind = "queue_manager"
+
     def reconcile(self) -> None:
         current = system.load(self.world.store)
         places.prepare(self.world.store, current.limit)

@@ -39,6 +39,9 @@ from beagle.messages import (
 
 COMMANDS, EVENTS, METRICS, DEAD = "beagle.commands", "beagle.events", "beagle.metrics", "beagle.dead"
 SHARDS = 8
+METRIC_QUEUES = tuple(f"metrics.{number}" for number in range(SHARDS))
+# Of the replicas of an actor one at a time takes from these; so that each of them has as many as the others.
+DUTIES = frozenset({"queue_manager", *METRIC_QUEUES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def bindings(site: str) -> dict[str, Binding]:
         f"launcher.{site}": Binding(COMMANDS, (f"launcher.{site}.*",)),
         "events.heuristic": Binding(EVENTS, _ENDINGS, each=True),
         "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*"), each=True),
-    } | {f"metrics.{shard}": Binding(METRICS, (f"metric.{shard}.*",), single=True) for shard in range(SHARDS)}
+    } | {queue: Binding(METRICS, (f"metric.{number}.*",), single=True) for number, queue in enumerate(METRIC_QUEUES)}
 
 
 _FIELD = re.compile(r"\{(\w+)\}")
