@@ -152,7 +152,7 @@ class BusActor(pykka.ThreadingActor):
         before, after = step
         if before.state is State.POOL and after.state is not State.POOL:
             site = before.site or self.world.site
-            self.nudge(StopWorkload(site=site, experiment=before.id, attempt=before.attempt))
+            self.nudge(StopWorkload(site=site, watcher=before.watcher, experiment=before.id, attempt=before.attempt))
         self.nudge(
             ExperimentChanged(
                 experiment=after.id,

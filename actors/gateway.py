@@ -11,8 +11,10 @@ from typing import ClassVar, TypeVar
 from actors import views
 from actors.base import BusActor, Handlers, World
 from actors.submission import Submission
+from actors.why import Why
 from beagle import lifecycle, places, projects, system
-from beagle.errors import InvalidInput, Refused
+from beagle.answers import raise_for
+from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
 from beagle.experiment import Experiment, Paused, RetryAsked, State, Stopped
 from beagle.messages import (
     AdvanceSearch,
@@ -143,7 +145,7 @@ class Gateway(BusActor):
         return {
             "running": current.running,
             "limit": current.limit,
-            "held": views.held(store),
+            "held": places.count_held(store),
             "version": _version(),
             "state": "Launching experiments" if current.running else "Waiting for launching",
             "counts": {state.value: count for state, count in store.counts().items()},
@@ -163,7 +165,7 @@ class Gateway(BusActor):
             "experiments": [self._view(experiment) for experiment in running],
             "limit": current.limit,
             "running": current.running,
-            "held": views.held(store),
+            "held": places.count_held(store),
         }
 
     def list_experiments(self, question: ListExperiments) -> Answer:
@@ -209,16 +211,23 @@ class Gateway(BusActor):
         attempt = _attempt(experiment, question.attempt)
         if attempt == experiment.attempt and experiment.state is State.QUEUE:
             raise Refused(f"{experiment.name} waits in the queue and has written nothing in attempt {attempt}")
-        return self.world.bus.request(
-            ReadSiteLog(
-                site=experiment.site or self.world.site,
-                experiment=experiment.id,
-                attempt=attempt,
-                stream=question.stream,
-                offset=question.offset,
-            ),
-            timeout=LOG_TIMEOUT,
+        # Where an earlier attempt ran is not known any more.
+        sites = self.membership.sites() if attempt < experiment.attempt else [experiment.site or self.world.site]
+        missing: BeagleError = Unavailable("no launcher lives that could read the log")
+        for site in sites:
+            try:
+                return raise_for(self._read_site_log(site, experiment.id, attempt, question))
+            except NotFound as error:
+                missing = error
+        raise missing
+
+    def _read_site_log(self, site: str, experiment: str, attempt: int, question: ReadLog) -> Answer:
+        if not self.membership.living("launcher", site):
+            raise Unavailable(f"the launchers of {site} are away; the log is there, and can be read when one returns")
+        asked = ReadSiteLog(
+            site=site, experiment=experiment, attempt=attempt, stream=question.stream, offset=question.offset
         )
+        return self.world.bus.request(asked, timeout=LOG_TIMEOUT)
 
     def _empty_pool(self) -> None:
         while running := self._pool():
@@ -242,9 +251,8 @@ class Gateway(BusActor):
         return views.experiment_view(self.world.store, experiment, project.name)
 
     def _why(self, experiment: Experiment) -> str:
-        store = self.world.store
-        project = projects.load(store, experiment.project)
-        return views.why(store, experiment, project, system.load(store), self.world.now())
+        project = projects.load(self.world.store, experiment.project)
+        return Why(self.world.store, self.membership, self.world.now()).of(experiment, project)
 
     handles: ClassVar[Handlers] = {
         SubmitProject: _once(submit_project),

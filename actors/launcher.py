@@ -27,7 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Launcher(BusActor):
-    """Judges only what its own site runs, and only by the orchestrator's word; what it saw, it publishes."""
+    """Judges only what its own site runs, and only by the orchestrator's word; what it saw, it publishes.
+
+    Any number of launchers serve a site. What one of them watches is its own as long as it lives; the rest falls to the
+    one that the hashing of the living says. Should two be at it, the workload's name keeps it from being run twice.
+    """
 
     kind = "launcher"
 
@@ -39,6 +43,9 @@ class Launcher(BusActor):
         self._watched: set[str] = set()
         self._ending: set[str] = set()
         self._ended: set[str] = set()
+        # Names that nobody seemed to see to at this look and at the one before.
+        self._found: set[str] = set()
+        self._found_before: set[str] = set()
 
     def on_start(self) -> None:
         self.orchestrator.watch(self.reporter.observe)
@@ -56,7 +63,7 @@ class Launcher(BusActor):
 
     def on_stop_workload(self, order: StopWorkload) -> None:
         name = workload_name(order.experiment, order.attempt)
-        if name in self._watched or any(p.attempt == order.attempt for p in self._held_by(order.experiment)):
+        if name in self._watched or (self._is_next(name, order.watcher) and self._holds(name)):
             self._end(name)
 
     def on_read_site_log(self, question: ReadSiteLog) -> Answer:
@@ -73,24 +80,43 @@ class Launcher(BusActor):
     def reconcile(self) -> None:
         """Adopt what runs and should, end what runs and should not, start what was claimed, report what is lost."""
         names = set(self.orchestrator.list())
+        self._found_before, self._found = self._found, set()
         for name in names:
             self._judge(name)
         for experiment in self._pool():
             name = workload_name(experiment.id, experiment.attempt)
             if name in names or name in self._watched:
                 continue
+            if not self._falls_to_me(name, experiment.watcher):
+                continue
             if experiment.launched_at is None:
                 self._launch(experiment)
             else:
                 self._report_lost(experiment)
         for place in places.every(self.world.store):
-            if place.experiment and workload_name(place.experiment, place.attempt) not in names:
+            if place.site == self.world.site and workload_name(place.experiment, place.attempt) not in names:
                 self._judge_empty(place)
+        for name in self._watched - names:
+            self._forget_if_over(name)
+
+    def _is_next(self, name: str, watcher: str | None) -> bool:
+        """Whether it is this launcher's to see to what `watcher` does not see to any more."""
+        return (watcher is None or not self.membership.lives(watcher)) and self.membership.mine(name)
+
+    def _falls_to_me(self, name: str, watcher: str | None) -> bool:
+        """As `_is_next`, and none of the others may just be about to do it."""
+        if watcher == self.membership.name:
+            return True
+        if not self._is_next(name, watcher):
+            return False
+        self._found.add(name)
+        siblings = len(self.membership.living(self.kind, self.world.site)) > 1
+        return name in self._found_before or not siblings
 
     def _pool(self) -> list[Experiment]:
         store = self.world.store
         pool = paged(lambda after: store.page(Experiment, "state", (State.POOL,), after=after, limit=500))
-        return [e for e in pool if e.site in (None, self.world.site)]
+        return [e for e in pool if e.site == self.world.site]
 
     def _launch(self, experiment: Experiment) -> None:
         place = self.world.store.get(Place, f"place-{experiment.place}")
@@ -129,7 +155,7 @@ class Launcher(BusActor):
             return
         try:
             self.announce(
-                lifecycle.advance(self.world.store, experiment, Launched(self.world.site, at), self.world.now())
+                lifecycle.advance(self.world.store, experiment, Launched(self.membership.name, at), self.world.now())
             )
         except (Refused, NotFound) as late:
             log.info("%s", late)
@@ -143,16 +169,43 @@ class Launcher(BusActor):
         identity, attempt = attempt_of(name)
         experiment = self.world.store.get(Experiment, identity)
         if experiment is None or not lifecycle.runs(experiment, attempt):
-            self._end(name)
-        elif name not in self._watched:
-            self._start(experiment, adopted=True)
+            if name in self._watched or self._falls_to_me(name, None):
+                self._end(name)
+        elif name not in self._watched and self._falls_to_me(name, experiment.watcher):
+            self._adopt(experiment)
+
+    def _adopt(self, experiment: Experiment) -> None:
+        """Say so first: of two that adopt it at once one is refused."""
+        at = experiment.launched_at
+        if at is not None and experiment.watcher != self.membership.name:
+            told = Launched(self.membership.name, at)
+            try:
+                experiment = lifecycle.advance_exactly(self.world.store, experiment, told, self.world.now()).after
+            except (Refused, NotFound) as late:
+                log.info("not adopted: %s", late)
+                return
+        self._start(experiment, adopted=True)
 
     def _judge_empty(self, place: Place) -> None:
         """A place whose attempt the orchestrator does not have: if it may not run, nothing ever will."""
         experiment = self.world.store.get(Experiment, place.experiment)
         waits = experiment is not None and experiment.state is State.QUEUE and experiment.attempt == place.attempt
-        if not waits and not lifecycle.runs(experiment, place.attempt):
-            self._end(workload_name(place.experiment, place.attempt))
+        if waits or lifecycle.runs(experiment, place.attempt):
+            return
+        name = workload_name(place.experiment, place.attempt)
+        if name in self._watched or self._falls_to_me(name, None):
+            self._end(name)
+
+    def _forget_if_over(self, name: str) -> None:
+        """Another launcher of this site saw to its end and gave its place back."""
+        identity, attempt = attempt_of(name)
+        experiment = self.world.store.get(Experiment, identity)
+        if not lifecycle.runs(experiment, attempt) and not self._holds(name):
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        for names in (self._watched, self._ending, self._ended):
+            names.discard(name)
 
     def _end(self, name: str) -> None:
         if name in self._ended:
@@ -164,22 +217,22 @@ class Launcher(BusActor):
 
     def _release(self, name: str) -> None:
         """Nothing of it runs and nothing may: its place is free."""
-        identity, attempt = attempt_of(name)
-        for place in self._held_by(identity):
-            if place.attempt == attempt:
-                places.give_back(self.world.store, place)
+        for place in self._holds(name):
+            places.give_back(self.world.store, place)
         self.nudge(FillPlaces())
         self.orchestrator.clean(name)
-        for names in (self._watched, self._ending, self._ended):
-            names.discard(name)
+        self._forget(name)
 
-    def _held_by(self, identity: str) -> list[Place]:
-        """Usually the one that the experiment names; the index tells of an earlier attempt's."""
+    def _holds(self, name: str) -> list[Place]:
+        """This site's places that the attempt holds. Usually the one that its experiment names."""
+        identity, attempt = attempt_of(name)
         experiment = self.world.store.get(Experiment, identity)
-        if experiment is not None and experiment.place is not None and experiment.attempt == 1:
+        if experiment is not None and experiment.place is not None and experiment.attempt == attempt == 1:
             place = self.world.store.get(Place, f"place-{experiment.place}")
-            return [place] if place is not None and place.experiment == identity else []
-        return places.held_by(self.world.store, identity)
+            found = [place] if place is not None and place.experiment == identity else []
+        else:
+            found = places.held_by(self.world.store, identity)
+        return [place for place in found if (place.attempt, place.site) == (attempt, self.world.site)]
 
     def _report_lost(self, experiment: Experiment) -> None:
         name = workload_name(experiment.id, experiment.attempt)

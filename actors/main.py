@@ -67,7 +67,7 @@ class Embedded:
         cast, site = self.cast, self.world.site
         # Monitors before the launcher: what it adopts it publishes at once. Whoever starts things comes last.
         self._begin(cast.monitor, (*METRIC_QUEUES, "events.monitor"))
-        self._begin(cast.launcher, ("launcher", f"launcher.{site}"), self.orchestrator)
+        self._begin(cast.launcher, (f"launcher.{site}", f"stops.{site}"), self.orchestrator)
         self._begin(cast.gateway, ("gateway",), self.orchestrator.check)
         if self.scheduling:
             self._begin(cast.heuristic, ("heuristic", "events.heuristic"))

@@ -27,6 +27,8 @@ class QueueManager(BusActor):
     kind = "queue_manager"
 
     def reconcile(self) -> None:
+        if not self.membership.mine("queue_manager"):
+            return
         current = system.load(self.world.store)
         places.prepare(self.world.store, current.limit)
         places.follow(self.world.store, current)
@@ -39,11 +41,12 @@ class QueueManager(BusActor):
         self.fill()
 
     def fill(self) -> None:
-        """Claim until no place is free or nothing waits."""
+        """Claim until no place is free or nothing waits, or no launcher lives."""
         current = system.load(self.world.store)
         if not places.all_open(self.world.store, current):
             places.follow(self.world.store, current)
-        more = True
+        sites = self.membership.sites()
+        more = bool(sites)
         while more and system.load(self.world.store).running:
             free = places.free(self.world.store, AT_ONCE)
             more = len(free) == AT_ONCE
@@ -52,7 +55,7 @@ class QueueManager(BusActor):
                 if experiment is None:
                     return
                 # A claim that was lost to someone else leaves its place to the next round.
-                more = not self._claim(place, experiment) or more
+                more = not self._claim(place, experiment, sites[place.number % len(sites)]) or more
 
     def _next(self) -> Experiment | None:
         """The first in line of the projects that may start experiments."""
@@ -82,14 +85,14 @@ class QueueManager(BusActor):
         self.nudge(ProjectChanged(project=project.id, event="paused", reason=reason))
         return True
 
-    def _claim(self, place: Place, experiment: Experiment) -> bool:
+    def _claim(self, place: Place, experiment: Experiment, site: str) -> bool:
         now = self.world.now()
-        taken = places.take(self.world.store, place, experiment.id, experiment.attempt, now)
+        taken = places.take(self.world.store, place, experiment, site, now)
         if taken is None:
             return False
         self.between_writes()
         try:
-            step = lifecycle.advance_exactly(self.world.store, experiment, Claimed(place.number), now)
+            step = lifecycle.advance_exactly(self.world.store, experiment, Claimed(place.number, site), now)
         except (Refused, NotFound) as lost:
             log.info("claim lost: %s", lost)
             places.give_back(self.world.store, taken)
@@ -100,7 +103,7 @@ class QueueManager(BusActor):
             self.announce(step)
             return False
         self.announce(step)
-        self.nudge(LaunchExperiment(experiment=experiment.id, attempt=experiment.attempt))
+        self.nudge(LaunchExperiment(site=site, experiment=experiment.id, attempt=experiment.attempt))
         return True
 
     def between_writes(self) -> None:

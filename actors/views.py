@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
-from beagle import lifecycle, places
+from beagle import lifecycle
 from beagle.errors import NotFound
-from beagle.experiment import RESULTS, Experiment, State
+from beagle.experiment import RESULTS, Experiment
 from beagle.messages import Answer
 from beagle.ports import Cursor, Page, Store, paged
-from beagle.records import Metric, Project, ProjectState, Summary, System
+from beagle.records import Metric, Project, Summary
 
 
 def moment(seconds: float | None) -> str | None:
@@ -77,11 +77,6 @@ def metric_view(metric: Metric) -> Answer:
     }
 
 
-def held(store: Store) -> int:
-    """How many places hold an attempt, be it running or still being stopped."""
-    return sum(1 for place in places.every(store) if place.experiment)
-
-
 def best(store: Store, project: Project, count: int) -> list[Experiment]:
     """The best ended experiments by their current attempt's objective, best first; one that failed is no result."""
 
@@ -97,47 +92,6 @@ def _ended(store: Store, summaries: Iterable[Summary]) -> Iterator[Experiment]:
         experiment = store.get(Experiment, summary.id)
         if experiment is not None and experiment.attempt == summary.attempt and experiment.state in RESULTS:
             yield experiment
-
-
-def why(store: Store, experiment: Experiment, project: Project, system: System, now: float) -> str:
-    """One sentence: computed for what waits or runs, stored for what has ended."""
-    match experiment.state:
-        case State.QUEUE:
-            return _why_waiting(store, experiment, project, system)
-        case State.POOL if experiment.launched_at is None:
-            return f"it has place {experiment.place} and is being launched"
-        case State.POOL:
-            return _why_running(experiment, now)
-        case _:
-            return experiment.reason or f"it is {experiment.state}"
-
-
-def _why_waiting(store: Store, experiment: Experiment, project: Project, system: System) -> str:
-    again = f"attempt {experiment.attempt}, because {experiment.reason}; " if experiment.reason else ""
-    if project.state is ProjectState.PAUSED:
-        return f"{again}its project is paused: {project.reason}"
-    if not system.running:
-        return f"{again}the system is paused; `beagle run` starts it"
-    if places.held_by(store, experiment.id):
-        return f"{again}attempt {experiment.attempt - 1} is still being stopped"
-    alone = store.page(Project, "state", (ProjectState.RUNNING,), limit=2).next is None
-    before = store.rank_of(experiment, "queue" if alone else "state", most=1000)
-    line = "over 1000 before it" if before >= 1000 else f"{_ordinal(before + 1)} in line"
-    return f"{again}limit {held(store)} of {system.limit}, {line}"
-
-
-def _why_running(experiment: Experiment, now: float) -> str:
-    ran = max(0.0, now - (experiment.launched_at or now))
-    left = "" if experiment.timeout is None else f", at most {max(0.0, experiment.timeout - ran):.0f} s more"
-    return f"it has run for {ran:.0f} s on {experiment.site} in place {experiment.place}{left}"
-
-
-def _ordinal(number: int) -> str:
-    words = {1: "first", 2: "second", 3: "third"}
-    if number in words:
-        return words[number]
-    suffix = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{suffix}"
 
 
 def find_project(store: Store, asked: str | None) -> Project:

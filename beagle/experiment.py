@@ -52,7 +52,8 @@ class Failure(StrEnum):
 class Experiment:
     """One configuration to try. Times are seconds since the epoch (UTC); `timeout` is seconds per attempt.
 
-    `ordered_by` is the id of the order that changed it last: so a repeat of that order is known for one.
+    `site` is where the attempt runs, `watcher` the launcher there that follows it. `ordered_by` is the id of the order
+    that changed it last: so a repeat of that order is known for one.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Experiment:
     rank: int
     place: int | None = None
     site: str | None = None
+    watcher: str | None = None
     created_at: float
     claimed_at: float | None = None
     launched_at: float | None = None
@@ -84,16 +86,17 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The queue manager took a place for it."""
+    """The queue manager took a place for it, and chose the site where it is to run."""
 
     place: int
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The orchestrator of `site` runs it since `at`. Told again on adoption, with the same time."""
+    """It runs since `at`, and the launcher `watcher` follows it. Told again on adoption, with the same time."""
 
-    site: str
+    watcher: str
     at: float
 
 
@@ -217,10 +220,10 @@ def transition(experiment: Experiment, event: Event, now: float) -> Experiment:
         raise Refused(_refusal(experiment, event))
     after = partial(replace, experiment, version=experiment.version + 1, state=state)
     match event:
-        case Claimed(place):
-            return after(place=place, claimed_at=now, reason="")
-        case Launched(site, at):
-            return after(site=site, launched_at=at)
+        case Claimed(place, site):
+            return after(place=place, site=site, claimed_at=now, reason="")
+        case Launched(watcher, at):
+            return after(watcher=watcher, launched_at=at)
         case Prioritised(priority):
             return _ranked(after(priority=_priority(priority)))
         case PlaceRepaired():
@@ -260,6 +263,7 @@ def _queued_again(experiment: Experiment, reason: str, *, at_head: bool) -> Expe
             at_head=at_head,
             place=None,
             site=None,
+            watcher=None,
             claimed_at=None,
             launched_at=None,
             ended_at=None,

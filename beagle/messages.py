@@ -177,18 +177,23 @@ class AdvanceSearch(Message):
 
 
 class LaunchExperiment(Message):
-    """An experiment took a place and may start."""
+    """An experiment took a place and may start, at this site."""
 
     type: Literal["LaunchExperiment"] = "LaunchExperiment"
+    site: str
     experiment: str
     attempt: int
 
 
 class StopWorkload(Message):
-    """An attempt is over for the rules: whatever runs of it must end, and its place come back."""
+    """An attempt is over for the rules: whatever runs of it must end, and its place come back.
+
+    Every launcher of the site hears it; the `watcher` acts, or another one when there is none.
+    """
 
     type: Literal["StopWorkload"] = "StopWorkload"
     site: str
+    watcher: str | None = None
     experiment: str
     attempt: int
 

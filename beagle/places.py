@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from beagle import system
+from beagle.experiment import Experiment
 from beagle.ports import Store, paged
 from beagle.records import Place, System
 
@@ -69,20 +70,32 @@ def free(store: Store, most: int) -> list[Place]:
     return store.page(Place, "free", (True, ""), limit=most).records
 
 
+def count_held(store: Store) -> int:
+    """How many hold an attempt, be it running or still being stopped."""
+    return sum(1 for place in every(store) if place.experiment)
+
+
 def held_by(store: Store, experiment: str) -> list[Place]:
     return store.page(Place, "holder", (experiment,), limit=10).records
 
 
-def take(store: Store, place: Place, experiment: str, attempt: int, now: float) -> Place | None:
+def take(store: Store, place: Place, experiment: Experiment, site: str, now: float) -> Place | None:
     """The place as taken, or None when someone else was faster or it was closed meanwhile."""
-    after = replace(place, version=place.version + 1, experiment=experiment, attempt=attempt, taken_at=now)
+    after = replace(
+        place,
+        version=place.version + 1,
+        experiment=experiment.id,
+        attempt=experiment.attempt,
+        site=site,
+        taken_at=now,
+    )
     return after if store.replace(place, after, lazy=True) else None
 
 
 def give_back(store: Store, place: Place) -> bool:
     """Empty it, unless it changed since it was read."""
     return store.replace(
-        place, replace(place, version=place.version + 1, experiment="", attempt=0, taken_at=None), lazy=True
+        place, replace(place, version=place.version + 1, experiment="", attempt=0, site="", taken_at=None), lazy=True
     )
 
 

@@ -27,7 +27,10 @@ class System:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Room for one running experiment. `of` is the version of the system record that opened or closed it."""
+    """Room for one running experiment. `of` is the version of the system record that opened or closed it.
+
+    `site` is where the attempt that holds it runs, or is to: only the launchers there know when nothing of it does.
+    """
 
     id: str
     version: int = 0
@@ -36,6 +39,7 @@ class Place:
     of: int
     experiment: str = ""
     attempt: int = 0
+    site: str = ""
     taken_at: float | None = None
 
 

@@ -73,7 +73,7 @@ ROUTES: dict[type[Message], Route] = {
     RetryExperiment: Route(COMMANDS, "gateway.retry_experiment"),
     FillPlaces: Route(COMMANDS, "queue_manager.fill_places"),
     AdvanceSearch: Route(COMMANDS, "heuristic.advance_search"),
-    LaunchExperiment: Route(COMMANDS, "launcher.launch_experiment"),
+    LaunchExperiment: Route(COMMANDS, "launcher.{site}.launch_experiment"),
     StopWorkload: Route(COMMANDS, "launcher.{site}.stop_workload"),
     ReadSiteLog: Route(COMMANDS, "launcher.{site}.read_site_log"),
     WorkloadLaunched: _STREAM,
@@ -103,6 +103,8 @@ _ENDINGS = tuple(
     f"experiment.{state}.*" for state in ("completed", "timeout", "accuracy_limit_reached", "stopped", "failed")
 )
 
+_FOR_ONE_LAUNCHER = ("launch_experiment", "read_site_log")
+
 
 def bindings(site: str) -> dict[str, Binding]:
     """Every queue of a deployment whose launchers serve `site`."""
@@ -110,8 +112,8 @@ def bindings(site: str) -> dict[str, Binding]:
         "gateway": Binding(COMMANDS, ("gateway.*",)),
         "queue_manager": Binding(COMMANDS, ("queue_manager.*",)),
         "heuristic": Binding(COMMANDS, ("heuristic.*",)),
-        "launcher": Binding(COMMANDS, ("launcher.launch_experiment",)),
-        f"launcher.{site}": Binding(COMMANDS, (f"launcher.{site}.*",)),
+        f"launcher.{site}": Binding(COMMANDS, tuple(f"launcher.{site}.{what}" for what in _FOR_ONE_LAUNCHER)),
+        f"stops.{site}": Binding(COMMANDS, (f"launcher.{site}.stop_workload",), each=True),
         "events.heuristic": Binding(EVENTS, _ENDINGS, each=True),
         "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*"), each=True),
     } | {queue: Binding(METRICS, (f"metric.{number}.*",), single=True) for number, queue in enumerate(METRIC_QUEUES)}

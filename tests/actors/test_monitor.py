@@ -54,7 +54,7 @@ class Bench:
         self.monitor = Monitor.start(world, QUEUES)
 
     def run(self) -> None:
-        self.advance(Claimed(0))
+        self.advance(Claimed(0, "local"))
         self.advance(Launched("here", time.time()))
 
     def advance(self, event) -> None:

@@ -44,7 +44,9 @@ def between_writes(desk: Desk) -> Sleeper:
 
 def launch(desk: Desk) -> None:
     for experiment in desk.pool():
-        desk.launcher.on_launch_experiment(LaunchExperiment(experiment=experiment.id, attempt=experiment.attempt))
+        desk.launcher.on_launch_experiment(
+            LaunchExperiment(site="local", experiment=experiment.id, attempt=experiment.attempt)
+        )
     desk.check()
 
 
@@ -65,7 +67,7 @@ def repair(desk: Desk) -> None:
 def claim(desk: Desk, number: int) -> None:
     """What a manager does that prefers this one by now."""
     (place,), experiment = places.free(desk.store, 1), lifecycle.load(desk.store, desk.ids[number - 1])
-    desk.manager._claim(place, experiment)
+    desk.manager._claim(place, experiment, "local")
     launch(desk)
 
 
@@ -121,7 +123,7 @@ def an_experiment_claimed_by_two_managers(desk: Desk) -> None:
     desk.note(desk.resize(2))
     slow = between_writes(desk)
     (other,) = [place for place in desk.places() if place.open and not place.experiment]
-    taken = places.take(desk.store, other, desk.ids[0], 1, desk.now())
+    taken = places.take(desk.store, other, desk.experiments()[0], "local", desk.now())
     assert taken is not None
     wake(desk, slow)
     desk.time += 3.0
@@ -297,8 +299,8 @@ def test_a_lowered_limit_drains_and_kills_nothing(desk):
 
 def test_a_launcher_starts_nothing_that_does_not_hold_its_place(desk):
     experiment = desk.experiments()[0]
-    lifecycle.advance_exactly(desk.store, experiment, Claimed(0), desk.now())
-    desk.launcher.on_launch_experiment(LaunchExperiment(experiment=experiment.id, attempt=1))
+    lifecycle.advance_exactly(desk.store, experiment, Claimed(0, "local"), desk.now())
+    desk.launcher.on_launch_experiment(LaunchExperiment(site="local", experiment=experiment.id, attempt=1))
     assert desk.orchestrator.started == {}
 
 

@@ -139,7 +139,7 @@ class PlacesMachine(RuleBasedStateMachine):
     @precondition(launcher_is_idle)
     @rule(number=numbers, attempt=attempts, steps=operations)
     def a_launch_is_asked_for_at_any_time(self, number: int, attempt: int, steps: int) -> None:
-        order = LaunchExperiment(experiment=self.desk.ids[number], attempt=attempt)
+        order = LaunchExperiment(site="local", experiment=self.desk.ids[number], attempt=attempt)
         self.launching = self._start(lambda: self.desk.launcher.on_launch_experiment(order), steps)
 
     @precondition(launcher_is_idle)

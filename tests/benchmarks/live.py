@@ -117,7 +117,7 @@ def _running(store: SqliteStore, count: int) -> list[str]:
         Plan(id=PROJECT, definition=definition, template=Template(filename="t.yml", folder="/", services=(service,))),
     )
     waiting = [_experiment(number, now) for number in range(1, count + 1)]
-    launched = [transition(transition(e, Claimed(e.number), now), Launched(SITE, now), now) for e in waiting]
+    launched = [transition(transition(e, Claimed(e.number, "local"), now), Launched(SITE, now), now) for e in waiting]
     lifecycle.create(store, [replace(e, version=0) for e in launched])
     return [experiment.id for experiment in launched]
 

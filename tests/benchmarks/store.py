@@ -95,7 +95,7 @@ def _steps(store: Store, count: int) -> dict[str, Callable[[], object]]:
 
 def _claim(store: Store, project: str) -> None:
     (first,) = store.page(Experiment, "queue", (project, State.QUEUE), limit=1).records
-    store.replace(first, transition(first, Claimed(1), 1_700_000_001.0))
+    store.replace(first, transition(first, Claimed(1, "local"), 1_700_000_001.0))
 
 
 def _take_turns(steps: list[dict[str, Callable[[], object]]], rounds: int) -> list[dict[str, float]]:

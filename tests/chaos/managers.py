@@ -28,10 +28,10 @@ def sleeper_before_it_takes() -> type[QueueManager]:
     class Sleeper(QueueManager):
         asleep, wake = threading.Event(), threading.Event()
 
-        def _claim(self, place, experiment) -> bool:
+        def _claim(self, place, experiment, site) -> bool:
             self.asleep.set()
             assert self.wake.wait(60)
-            return super()._claim(place, experiment)
+            return super()._claim(place, experiment, site)
 
     return Sleeper
 
@@ -41,9 +41,9 @@ def drowsy(seed: int) -> type[QueueManager]:
     chance = random.Random(seed)
 
     class Drowsy(QueueManager):
-        def _claim(self, place, experiment) -> bool:
+        def _claim(self, place, experiment, site) -> bool:
             time.sleep(chance.choice((0, 0.001, 0.03)))
-            return super()._claim(place, experiment)
+            return super()._claim(place, experiment, site)
 
         def between_writes(self) -> None:
             time.sleep(chance.choice((0, 0.001, 0.03)))

@@ -30,11 +30,14 @@ def test_a_command_that_no_queue_takes_is_an_error_of_its_sender(bus):
 
 def test_a_queue_takes_only_what_its_pattern_fits(bus):
     bus.publish(FillPlaces())
-    bus.publish(LaunchExperiment(experiment="e" * 24, attempt=1))
+    bus.publish(LaunchExperiment(site="local", experiment="e" * 24, attempt=1))
     publish(bus, "a")
-    for queue, key in (("queue_manager", "queue_manager.fill_places"), ("launcher", "launcher.launch_experiment")):
+    for queue, key in (
+        ("queue_manager", "queue_manager.fill_places"),
+        ("launcher.local", "launcher.local.launch_experiment"),
+    ):
         assert Inbox(bus, queue).one().key == key
-    assert Inbox(bus, "launcher.local").deliveries == []
+    assert Inbox(bus, "metrics.0").deliveries == []
 
 
 def test_a_full_queue_refuses_and_takes_again_once_there_is_room(bus):

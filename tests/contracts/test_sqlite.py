@@ -106,7 +106,7 @@ def test_every_write_but_a_lazy_one_is_forced_to_the_disk_before_it_returns(stor
     )
     first = experiment(1)
     store.add([first], lazy=True)
-    claimed = transition(first, Claimed(0), 1.0)
+    claimed = transition(first, Claimed(0, "local"), 1.0)
     assert store.replace(first, claimed, lazy=True)
     assert forced == []
     store.append([metric(1, experiment=first.id)])
@@ -269,7 +269,7 @@ def test_an_interrupted_writer_leaves_no_trace_and_harms_no_other(store):
         store._file.write(interrupted)
     assert store.counts()[State.QUEUE] == 2
     first = experiment(1)
-    assert store.replace(first, transition(first, Claimed(1), 5.0))
+    assert store.replace(first, transition(first, Claimed(1, "local"), 5.0))
 
 
 def test_writes_that_shared_a_group_with_an_interrupted_one_may_be_tried_again(store):

@@ -32,7 +32,7 @@ def write(first):
     for number in itertools.count(first, 8):
         added = experiment(number)
         assert store.add([added]) == [True]
-        assert store.replace(added, transition(added, Claimed(first), 5.0))
+        assert store.replace(added, transition(added, Claimed(first, "local"), 5.0))
         assert store.append([metric(number)]) == [True]
         os.write(1, f"{number}\\n".encode())
 

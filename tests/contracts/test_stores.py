@@ -83,7 +83,7 @@ def test_a_number_beyond_64_bits_is_refused_and_nothing_of_the_call_is_stored(st
 def test_replace_writes_the_next_version(store):
     before = experiment(1)
     store.add([before])
-    after = transition(before, Claimed(3), 5.0)
+    after = transition(before, Claimed(3, "local"), 5.0)
     assert store.replace(before, after)
     assert store.get(Experiment, before.id) == after
 
@@ -91,7 +91,7 @@ def test_replace_writes_the_next_version(store):
 def test_replace_of_a_stale_version_changes_nothing(store):
     before = experiment(1)
     store.add([before])
-    won = transition(before, Claimed(3), 5.0)
+    won = transition(before, Claimed(3, "local"), 5.0)
     store.replace(before, won)
     assert not store.replace(before, transition(before, Stopped("by the user"), 6.0))
     assert store.get(Experiment, before.id) == won
@@ -100,7 +100,7 @@ def test_replace_of_a_stale_version_changes_nothing(store):
 
 def test_replace_of_one_that_is_not_there_stores_nothing(store):
     before = experiment(1)
-    assert not store.replace(before, transition(before, Claimed(3), 5.0))
+    assert not store.replace(before, transition(before, Claimed(3, "local"), 5.0))
     assert store.get(Experiment, before.id) is None
 
 
@@ -145,7 +145,7 @@ def test_eight_threads_with_the_same_version_in_hand_have_one_winner(store):
     store.add(records)
 
     def claim(place: int) -> list[bool]:
-        return [store.replace(record, transition(record, Claimed(place), 5.0)) for record in records]
+        return [store.replace(record, transition(record, Claimed(place, "local"), 5.0)) for record in records]
 
     with ThreadPoolExecutor(8) as threads:
         outcomes = list(threads.map(claim, range(8)))
@@ -171,7 +171,7 @@ def test_every_state_is_counted_of_one_project_and_of_all(store):
 def test_counts_follow_every_change(store):
     before = experiment(1)
     store.add([before, experiment(2)])
-    claimed = transition(before, Claimed(1), 5.0)
+    claimed = transition(before, Claimed(1, "local"), 5.0)
     store.replace(before, claimed)
     assert (store.counts()[State.QUEUE], store.counts()[State.POOL]) == (1, 1)
     store.replace(claimed, replace(claimed, version=2, project="c" * 24))
@@ -201,7 +201,7 @@ def test_removal_is_of_one_kind(store):
 def test_what_was_removed_can_be_added_again(store):
     first = experiment(1)
     store.add([first])
-    store.replace(first, transition(first, Claimed(1), 5.0))
+    store.replace(first, transition(first, Claimed(1, "local"), 5.0))
     store.remove(Experiment, [first.id])
     assert store.add([first]) == [True]
     assert store.get(Experiment, first.id) == first

@@ -40,8 +40,8 @@ NOW = 1_800_000_100.0
 ORDER = 1_800_000_000_000_007
 
 EVENTS = {
-    "claimed": Claimed(3),
-    "launched": Launched("local", 1_800_000_099.5),
+    "claimed": Claimed(3, "local"),
+    "launched": Launched("launcher.host.1", 1_800_000_099.5),
     "completed": Completed("it exited with status 0", 0),
     "timed out": TimedOut("it ran for its 80 s"),
     "accuracy reached": AccuracyReached("accuracy is 0.99"),
@@ -73,6 +73,7 @@ ANEW = {
     "attempt": 3,
     "place": None,
     "site": None,
+    "watcher": None,
     "claimed_at": None,
     "launched_at": None,
     "ended_at": None,
@@ -81,8 +82,8 @@ ANEW = {
 }
 # What each event sets besides state and version, on the experiment that `one` makes.
 SETS = {
-    "claimed": {"place": 3, "claimed_at": NOW, "reason": ""},
-    "launched": {"site": "local", "launched_at": 1_800_000_099.5},
+    "claimed": {"place": 3, "site": "local", "claimed_at": NOW, "reason": ""},
+    "launched": {"watcher": "launcher.host.1", "launched_at": 1_800_000_099.5},
     "completed": {"reason": "it exited with status 0", "exit_status": 0, "ended_at": NOW},
     "timed out": {"reason": "it ran for its 80 s", "ended_at": NOW},
     "accuracy reached": {"reason": "accuracy is 0.99", "ended_at": NOW},
@@ -121,6 +122,7 @@ def one(state: State = State.QUEUE) -> Experiment:
         rank=ORDER - 10**17,
         place=1,
         site="elsewhere",
+        watcher="launcher.elsewhere.2",
         created_at=1_800_000_000.0,
         claimed_at=1_800_000_001.0,
         launched_at=1_800_000_002.0,
@@ -227,7 +229,7 @@ def waiting(priority: int, at_head: bool, age: float, number: int = 1) -> Experi
     moved = transition(fresh, Prioritised(priority), NOW)
     if not at_head:
         return moved
-    return transition(transition(moved, Claimed(0), NOW), Paused("paused"), NOW)
+    return transition(transition(moved, Claimed(0, "local"), NOW), Paused("paused"), NOW)
 
 
 @given(places_in_line, places_in_line)
@@ -259,7 +261,7 @@ def test_a_priority_given_twice_is_the_last_one(first, second):
 
 
 def test_a_retry_keeps_the_priority_and_leaves_the_head():
-    ended = transition(transition(waiting(7, True, 1.0), Claimed(0), NOW), Failed("x", Failure.EXIT), NOW)
+    ended = transition(transition(waiting(7, True, 1.0), Claimed(0, "local"), NOW), Failed("x", Failure.EXIT), NOW)
     again = transition(ended, RetryAsked(), NOW)
     assert (again.priority, again.at_head) == (7, False)
     assert again.rank == waiting(7, False, 1.0).rank
