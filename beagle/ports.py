@@ -79,8 +79,11 @@ def paged(fetch: Callable[[Cursor | None], Page[P]]) -> Iterator[P]:
 class Store(Protocol):
     """The truth. It knows no rule. Safe from any thread; every call is durable when it returns.
 
-    Raises `Unavailable` when it cannot be done now, and then nothing of it was done. A `lazy` write outlives the
-    process, but a loss of power may take it back with all that was written after it: for what that makes void anyway.
+    Raises `Unavailable` when it cannot be done now, and then nothing of it was done. Across a network the answer may be
+    lost, and of several records some may be stored: versions and identities keep a repeat from harm.
+
+    A `lazy` write outlives the process, but a loss of power may take it back with all that was written after it: for
+    what that makes void anyway.
     """
 
     def add(self, records: Sequence[Record], *, lazy: bool = False) -> list[bool]:
@@ -117,6 +120,9 @@ class Store(Protocol):
 
     def metrics(self, experiment: str, attempt: int, *, after: Cursor | None = None, limit: int = 1000) -> Page[Metric]:
         """In the order in which they were stored."""
+
+    def repair(self) -> None:
+        """Put right what a crash left between writes. Costs little; to be called every few seconds by someone."""
 
     def close(self) -> None: ...
 

@@ -101,5 +101,12 @@ def read_cursor(scope: Sequence[object], cursor: Cursor, length: int) -> list[Va
     return parts[1:]
 
 
+def checked_limit(asked: int) -> int:
+    """Raises `InvalidInput` for a page of nothing."""
+    if asked < 1:
+        raise InvalidInput([f"limit is {asked}; it must be at least 1"])
+    return asked
+
+
 def _tag(scope: Sequence[object]) -> int:
     return zlib.crc32(repr([str(part) for part in scope]).encode())

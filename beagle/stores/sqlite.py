@@ -12,12 +12,11 @@ from functools import partial
 from itertools import compress
 from pathlib import Path
 
-from beagle.errors import InvalidInput
 from beagle.experiment import Experiment, State, Value
 from beagle.ports import INDEXES, Cursor, Page, R, Record
 from beagle.records import Metric
 from beagle.stores import sqlite_statements as sql
-from beagle.stores.codec import Codec, read_cursor, reader, write_cursor
+from beagle.stores.codec import Codec, checked_limit, read_cursor, reader, write_cursor
 from beagle.stores.recent import Recent
 from beagle.stores.sqlite_file import SqliteFile
 
@@ -81,7 +80,7 @@ class SqliteStore:
         scope = (kind.__name__, index, *equal, descending)
         text = self._statements[kind].page(index, descending=descending, resumed=after is not None)
         start: list[Value] = [] if after is None else read_cursor(scope, after, len(order))
-        rows = self._file.read(text, [*equal, *start, _limit(limit) + 1])
+        rows = self._file.read(text, [*equal, *start, checked_limit(limit) + 1])
         records = [self._record(kind, *row) for row in rows[:limit]]
         if len(rows) <= limit:
             return Page(records, None)
@@ -127,7 +126,7 @@ class SqliteStore:
         """As the port says. Raises `InvalidInput` for a cursor of another list and for a limit below 1."""
         scope = ("Metric", experiment, attempt)
         (start,) = (0,) if after is None else read_cursor(scope, after, 1)
-        values = (experiment, attempt, start, _limit(limit) + 1)
+        values = (experiment, attempt, start, checked_limit(limit) + 1)
         rows = self._file.read(sql.METRICS, values)
         records = []
         for _, source, sequence, time, step, *report in rows[:limit]:
@@ -145,6 +144,9 @@ class SqliteStore:
                 )
             )
         return Page(records, write_cursor(scope, [rows[limit - 1][0]]) if len(rows) > limit else None)
+
+    def repair(self) -> None:
+        """Nothing: what is written in one transaction needs none."""
 
     def close(self) -> None:
         """Later calls raise `Unavailable`. Closing again does nothing."""
@@ -201,9 +203,3 @@ def _series(file: sqlite3.Connection, series: tuple[str, int]) -> int:
     if found is not None:
         return int(found[0])
     return int(file.execute(sql.ADD_SERIES, series).lastrowid or 0)
-
-
-def _limit(asked: int) -> int:
-    if asked < 1:
-        raise InvalidInput([f"limit is {asked}; it must be at least 1"])
-    return asked
