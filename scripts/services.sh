@@ -7,20 +7,41 @@ set -euo pipefail
 declare -A packages=(
     [/usr/lib/rabbitmq/bin/rabbitmq-server]=rabbitmq-server
     [/usr/bin/epmd]=erlang-base
+    [/usr/bin/javac]=default-jdk-headless
+    [/usr/bin/mvn]=maven
 )
 
-missing=()
-for program in "${!packages[@]}"; do
-    [[ -e $program ]] || missing+=("${packages[$program]}")
-done
-[[ ${#missing[@]} == 0 ]] && exit 0
+install_missing() {
+    local program missing=()
+    for program in "${!packages[@]}"; do
+        [[ -e $program ]] || missing+=("${packages[$program]}")
+    done
+    [[ ${#missing[@]} == 0 ]] && return
 
-if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    echo "services: installing ${missing[*]}"
-    apt-get update -qq
-    # Without a runlevel Debian's packages do not start the server that they bring.
-    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
-else
-    echo "services: the tests need ${missing[*]}; on Debian and Ubuntu run: sudo apt-get install ${missing[*]}" >&2
-    exit 1
-fi
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        echo "services: installing ${missing[*]}"
+        apt-get update -qq
+        # Without a runlevel Debian's packages do not start the server that they bring.
+        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
+            >/dev/null
+    else
+        echo "services: the tests need ${missing[*]}; on Debian and Ubuntu run: sudo apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+}
+
+# The stand-in for MongoDB, 6 MB: no real server is in Debian.
+build_mongodb() {
+    local source=tests/servers/java target=build/mongodb
+    [[ $target/MongoStandIn.class -nt $source/MongoStandIn.java && $target/MongoStandIn.class -nt $source/pom.xml ]] &&
+        return
+    echo "services: fetching the stand-in for MongoDB"
+    rm -rf "$target"
+    mvn --quiet --batch-mode --file "$source/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+        -DoutputDirectory="$PWD/$target" </dev/null
+    javac -cp "$target/*" -d "$target" "$source/MongoStandIn.java"
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+install_missing
+build_mongodb

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import keeper
+from tests.servers.mongodb import fresh_database, shared_address
 from tests.servers.rabbitmq import RabbitNode
 
 
@@ -28,3 +29,16 @@ def hosts(rabbitmq) -> Iterator[tuple[str, str]]:
     """A fresh pair of virtual hosts on the shared node: the deployment's, and the one for its metrics."""
     with rabbitmq.hosts() as pair:
         yield pair
+
+
+@pytest.fixture(scope="session")
+def mongodb(test_run) -> str:
+    """The address of the MongoDB that all tests of this run share."""
+    return shared_address(test_run)
+
+
+@pytest.fixture
+def database(mongodb) -> Iterator[str]:
+    """The address of a fresh database on the shared MongoDB."""
+    with fresh_database(mongodb) as address:
+        yield address
