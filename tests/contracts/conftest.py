@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from beagle.ports import Store
+from beagle.stores.mongodb import MongoStore
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
@@ -17,14 +17,20 @@ from tests.contracts.workloads import World
 from tests.contracts.worlds import WORLDS
 
 
-def sqlite(folder: Path) -> Store:
-    return SqliteStore(folder / "beagle.sqlite")
+@pytest.fixture
+def sqlite(tmp_path) -> Callable[[], Store]:
+    return lambda: SqliteStore(tmp_path / "beagle.sqlite")
 
 
-@pytest.fixture(params=[pytest.param(sqlite, id="sqlite")])
-def opening(request, tmp_path) -> Callable[[], Store]:
+@pytest.fixture
+def mongo(database) -> Callable[[], Store]:
+    return lambda: MongoStore(database)
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+def opening(request) -> Callable[[], Store]:
     """Opens the same store again and again."""
-    return lambda: request.param(tmp_path)
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
