@@ -7,13 +7,14 @@ import queue
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import pykka
 
 from actors.clock import Clock
 from beagle.answers import failure
+from beagle.bucket import Allowance
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
 from beagle.experiment import State
 from beagle.lifecycle import Step
@@ -37,13 +38,17 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What an actor acts on. `now` is seconds since the epoch; within a process, waiting goes by the clock."""
+    """What an actor acts on. `now` is seconds since the epoch; within a process, waiting goes by the clock.
+
+    `allowance` is for what each experiment publishes itself.
+    """
 
     store: Store
     bus: Bus
     clock: Clock
     site: str
     plans: Plans
+    allowance: Allowance = field(default_factory=Allowance)
     now: Callable[[], float] = time.time
     # Makes the membership of one replica, from its kind and its site.
     membership: Callable[[str, str], Membership] = Alone
@@ -166,7 +171,7 @@ class BusActor(pykka.ThreadingActor):
     def take(self, delivery: Delivery) -> None:
         """Handle one delivery and settle it, whatever happens."""
         try:
-            message = decode(delivery.body)
+            message = self.read(delivery)
             answer = self._handler(message)(self, message)
         except InvalidInput as error:
             if delivery.asked:
@@ -186,6 +191,10 @@ class BusActor(pykka.ThreadingActor):
         else:
             delivery.ack()
             delivery.answer(answer or {})
+
+    def read(self, delivery: Delivery) -> AnyMessage:
+        """What a delivery says."""
+        return decode(delivery.body)
 
     def _handler(self, message: Message) -> Callable[[Any, Any], Answer | None]:
         handler = self.handles.get(type(message))

@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 import pykka
 
 from actors.base import BusActor, Handlers, World
-from actors.watch import ExperimentMonitor, Leave, Look, Save
+from actors.strangers import NOT_ITS_QUEUE, Buckets, Dropped, Forwarder, is_raw
+from actors.watch import ExperimentMonitor, Leave, Links, Look, Save
+from beagle.errors import InvalidInput
 from beagle.experiment import Experiment, State
 from beagle.messages import ExperimentChanged
 from beagle.ports import paged
+from bus.metric_keys import speaker
 from bus.port import Delivery
 from bus.routes import METRICS, shard
 
@@ -30,13 +33,16 @@ class Monitor(BusActor):
         self._children: dict[str, pykka.ActorRef[Any]] = {}
         # Names of children whose summary is worth writing; they add themselves.
         self._unsaved: set[str] = set()
+        self.dropped = Dropped()
+        self._links = Links(self._unsaved.add, self.dropped, Buckets(world.allowance))
+        self._forwarder: pykka.ActorRef[Any] | None = None
         self._ticks = 0
 
     def take(self, delivery: Delivery) -> None:
         if delivery.exchange != METRICS:
             super().take(delivery)
         elif delivery.queue in self.duties:
-            self._child(delivery.key.rpartition(".")[2]).tell(delivery)
+            self._take_metrics(delivery)
 
     def on_duties(self, before: frozenset[str]) -> None:
         """What moved away is stopped as it stands: its new monitor knows from the store what this one knew."""
@@ -44,6 +50,34 @@ class Monitor(BusActor):
             self._children.pop(name).stop(block=False)
         if self.duties - before:
             self._ticks = 0  # what came is looked after at once
+
+    def _take_metrics(self, delivery: Delivery) -> None:
+        if is_raw(delivery):
+            self._take_raw(delivery)
+        elif "." in delivery.key:
+            self._child(delivery.key.rpartition(".")[2]).tell(delivery)
+        else:
+            self._forward(delivery)
+
+    def _take_raw(self, delivery: Delivery) -> None:
+        try:
+            whose = speaker(delivery.key)
+        except InvalidInput as error:
+            delivery.bury(str(error))
+            return
+        if whose.queue != delivery.queue:
+            # A CC header leads a message to other queues; its key stays that for which its sender was let in.
+            self.dropped.note(NOT_ITS_QUEUE)
+            delivery.ack()
+        elif whose.attempt is None:
+            self._forward(delivery)
+        else:
+            self._child(f"{whose.experiment}-{whose.attempt}").tell(delivery)
+
+    def _forward(self, delivery: Delivery) -> None:
+        if self._forwarder is None:
+            self._forwarder = Forwarder.start(self.world, self._links.dropped, self._links.buckets)
+        self._forwarder.tell(delivery)
 
     def on_told(self, message: object) -> None:
         if isinstance(message, Leave):
@@ -65,6 +99,8 @@ class Monitor(BusActor):
             child = self._children.get(self._unsaved.pop())
             if child is not None:
                 child.tell(Save())
+        for why, count in self.dropped.news().items():
+            log.warning("%d messages of metrics were dropped: %s", count, why)
         self._ticks += 1
         if self._ticks % 5 != 1:
             return
@@ -76,20 +112,17 @@ class Monitor(BusActor):
 
     def on_stop(self) -> None:
         super().on_stop()
-        for stopped in [child.stop(block=False) for child in self._children.values()]:
+        forwarder = [] if self._forwarder is None else [self._forwarder]
+        for stopped in [actor.stop(block=False) for actor in (*forwarder, *self._children.values())]:
             stopped.get()
 
     def _is_mine(self, name: str) -> bool:
         return f"metrics.{shard(name.rpartition('-')[0])}" in self.duties
 
-    def _note_unsaved(self, name: str) -> None:
-        """Called in the children's threads."""
-        self._unsaved.add(name)
-
     def _child(self, name: str) -> pykka.ActorRef[Any]:
         child = self._children.get(name)
         if child is None:
-            child = self.child.start(self.world, name, self.actor_ref, self._note_unsaved)
+            child = self.child.start(self.world, name, self.actor_ref, self._links)
             self._children[name] = child
         return child
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,11 +12,13 @@ from typing import Any, ClassVar
 
 import pykka
 
-from actors.base import RETRY_AFTER, BusActor, Handlers, World
+from actors.base import RETRY_AFTER, Handlers, World
+from actors.in_order import InOrder
+from actors.strangers import NOT_BEGUN, Buckets, Dropped, is_raw, matters, report_of, too_fast
 from beagle import lifecycle
 from beagle.errors import NotFound, Refused, Unavailable
-from beagle.experiment import Completed, Event, Experiment, TimedOut
-from beagle.messages import ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
+from beagle.experiment import Completed, Event, Experiment, State, TimedOut
+from beagle.messages import AnyMessage, ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metrics import after_exit, at_end, crossing, fold
 from beagle.ports import paged
 from beagle.project import Definition
@@ -46,20 +47,25 @@ class _Deadline:
     """The attempt may have run for as long as it may."""
 
 
-class _Again:
-    """What had to wait may be tried again."""
-
-
 class Save:
     """The summary may be written: a second has passed since the last time."""
 
 
-class ExperimentMonitor(BusActor):
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What the host lends to all its monitors; they use it from their own threads."""
+
+    unsaved: Callable[[str], None]
+    dropped: Dropped
+    buckets: Buckets
+
+
+class ExperimentMonitor(InOrder):
     """Everything of one attempt arrives here in its order, and is acknowledged after it is stored."""
 
-    def __init__(self, world: World, name: str, host: pykka.ActorRef[Any], unsaved: Callable[[str], None]) -> None:
+    def __init__(self, world: World, name: str, host: pykka.ActorRef[Any], links: Links) -> None:
         super().__init__(world)
-        self._name, self._host, self._note_unsaved = name, host, unsaved
+        self._name, self._host, self._links = name, host, links
         self._identity, _, attempt = name.rpartition("-")
         self._attempt = int(attempt)
         self._experiment: Experiment | None = None
@@ -67,18 +73,38 @@ class ExperimentMonitor(BusActor):
         self._due = math.inf
         self._saved: Summary | None = None
         self._leaving = False
-        self._waiting: deque[Delivery] = deque()
 
-    def take(self, delivery: Delivery) -> None:
-        """In the order of the stream: behind one that waits for the store, all wait."""
-        if self._waiting:
-            self._waiting.append(delivery)
-        else:
-            super().take(delivery)
+    def read(self, delivery: Delivery) -> AnyMessage:
+        return self._read_raw(delivery) if is_raw(delivery) else super().read(delivery)
 
-    def try_later(self, delivery: Delivery) -> None:
-        self._waiting.append(delivery)
-        self.world.clock.tell(self.actor_ref, _Again(), after=RETRY_AFTER)
+    def _read_raw(self, delivery: Delivery) -> MetricsReported:
+        experiment = self._begun()
+        report = report_of(self.world.store, delivery, self._identity, self._attempt)
+        if not matters(experiment, self._attempt, report) and not self._links.buckets.take(self._identity):
+            self._refuse(too_fast(self.world))
+            raise Refused(too_fast(self.world))
+        return MetricsReported(experiment=self._identity, attempt=self._attempt, reports=(report,))
+
+    def _begun(self) -> Experiment:
+        """Of an attempt that nobody began nothing is taken, and nothing is kept in memory."""
+        experiment = self._experiment
+        if experiment is None or experiment.launched_at is None:
+            experiment = self.world.store.get(Experiment, self._identity)
+        begun = experiment is not None and experiment.state is not State.QUEUE
+        if experiment is None or (experiment.attempt, begun) < (self._attempt, True):
+            self._links.dropped.note(NOT_BEGUN)
+            self._leave()
+            raise NotFound(f"{self._name} has not begun")
+        self._experiment = experiment
+        return experiment
+
+    def _refuse(self, sentence: str) -> None:
+        """Told in the summary alone: what came too fast must not fill the store either."""
+        if self._summary is None:
+            self._load()
+        experiment, definition = self._known()
+        self._summary = fold(self._summary or self._empty(experiment, definition), definition, {}, (sentence,))
+        self._links.unsaved(self._name)
 
     def on_told(self, message: object) -> None:
         match message:
@@ -91,14 +117,11 @@ class ExperimentMonitor(BusActor):
             case ExperimentChanged():
                 self._save()
                 self._reload()
-            case _Again():
-                waiting, self._waiting = self._waiting, deque()
-                for delivery in waiting:
-                    self.take(delivery)
             case Leave():
-                for delivery in reversed(self._waiting):
-                    delivery.requeue()
+                self.give_back()
                 self.stop()
+            case _:
+                super().on_told(message)
 
     def on_workload_launched(self, message: WorkloadLaunched) -> None:
         experiment = self._reload()
@@ -124,8 +147,10 @@ class ExperimentMonitor(BusActor):
         except Unavailable:
             self._summary = None  # when the message comes again none of its reports is new: all are read from the store
             raise
+        if experiment.launched_at is None:
+            self._summary = None  # read, and judged, again when its launch is stored
         if self._runs():
-            self._note_unsaved(self._name)
+            self._links.unsaved(self._name)
 
     def on_workload_ended(self, message: WorkloadEnded) -> None:
         if self._summary is None:
@@ -142,7 +167,7 @@ class ExperimentMonitor(BusActor):
         return after_exit(experiment, definition, message)
 
     def _judge(self, experiment: Experiment, report: Report) -> None:
-        if not self._runs():
+        if not self._runs() or experiment.launched_at is None:
             return
         event: Event | None = crossing(experiment, report.values)
         if event is None and report.completed:
@@ -154,7 +179,7 @@ class ExperimentMonitor(BusActor):
         if time.monotonic() < self._due:
             self._wake()
             return
-        if self._waiting:  # one of these may be what crosses the limit
+        if self.waiting:  # one of these may be what crosses the limit
             self.world.clock.tell(self.actor_ref, _Deadline(), after=RETRY_AFTER)
             return
         try:
@@ -183,7 +208,7 @@ class ExperimentMonitor(BusActor):
 
     def _load(self) -> None:
         """What is known of the attempt, from the store: any monitor can take over at any moment."""
-        experiment, definition = self._known()
+        experiment, definition = self._reload(), self._known()[1]
         self._summary = self._empty(experiment, definition)
         store, attempt = self.world.store, self._attempt
         for metric in paged(lambda after: store.metrics(experiment.id, attempt, after=after, limit=1000)):

@@ -264,6 +264,14 @@ class WorkloadEnded(Streamed):
     launch_failed: bool = False
 
 
+class EndingRelayed(Message):
+    """The ending of an attempt whose programs publish under the original's key: it goes the way that theirs went."""
+
+    type: Literal["EndingRelayed"] = "EndingRelayed"
+    experiment: str
+    ending: WorkloadEnded
+
+
 # Events --------------------------------------------------------------------------------------------------------------
 
 
@@ -305,7 +313,7 @@ Command = (
     | RetryExperiment
 )
 Nudge = FillPlaces | AdvanceSearch | LaunchExperiment | StopWorkload | ReadSiteLog
-Stream = WorkloadLaunched | MetricsReported | WorkloadEnded
+Stream = WorkloadLaunched | MetricsReported | WorkloadEnded | EndingRelayed
 AnyMessage = Command | Nudge | Stream | ExperimentChanged | ProjectChanged
 
 _ADAPTER: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="type")])

@@ -139,9 +139,9 @@ def _few(refusals: list[str]) -> tuple[str, ...]:
 
 def _refusal(name: str, value: object) -> str | None:
     if len(name) > LONGEST_NAME or not name.isprintable() or not name:
-        return f"a metric's name has 1 to {LONGEST_NAME} printable characters, and {_short(name)} has not"
+        return f"a metric's name has 1 to {LONGEST_NAME} printable characters, and {short(name)} has not"
     if not isinstance(value, float):
-        return f"{name} is {_short(value)}, which is not a number"
+        return f"{name} is {short(value)}, which is not a number"
     if math.isnan(value):
         return f"{name} is NaN, which is no metric"
     if math.isinf(value):
@@ -153,7 +153,7 @@ def _step(value: object) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else None
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     """At most 40 characters of it, on one line, in ASCII: it may hold anything."""
     shown = json.dumps(value) if value is None or isinstance(value, bool | str) else type(value).__name__
     return shown if len(shown) <= 40 else shown[:37] + "..."

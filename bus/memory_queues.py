@@ -95,7 +95,7 @@ class Queues:
         self._ending_in_ids = {
             exchange
             for exchange in {binding.exchange for binding in bindings.values()}
-            if all(p.endswith(".*") for b in bindings.values() if b.exchange == exchange for p in b.patterns)
+            if all(f".{p}".endswith(".*") for b in bindings.values() if b.exchange == exchange for p in b.patterns)
         }
 
     def of(self, name: str) -> list[Queue]:
@@ -120,7 +120,7 @@ class Queues:
         self._known.clear()
 
     def targets(self, exchange: str, key: str) -> tuple[Queue, ...]:
-        known_by = (exchange, key.rpartition(".")[0] if exchange in self._ending_in_ids else key)
+        known_by = (exchange, key[: key.rfind(".") + 1] if exchange in self._ending_in_ids else key)
         found = self._known.get(known_by)
         if found is None:
             found = self._bound(exchange, key)

@@ -16,8 +16,9 @@ class Delivery:
     """One message as it arrived. Exactly one of `ack`, `requeue` and `bury` is to be called, from any thread, once.
 
     `queue` is the one it came by. `own`: one of the deployment's own processes published it, and the bus vouches for
-    that; `message_id`, `type` and `headers` are only as true as their sender. `redelivered` counts how often it was
-    handed out before. `answer` publishes to whoever asked, and does nothing when nobody did.
+    that; `message_id`, `type`, `headers` and `sent_at` (seconds since the epoch; None: it does not say) are only as
+    true as their sender. `redelivered` counts how often it was handed out before. `answer` publishes to whoever asked,
+    and does nothing when nobody did.
     """
 
     body: bytes
@@ -34,6 +35,7 @@ class Delivery:
     message_id: str = ""
     type: str = ""
     headers: Headers = field(default_factory=dict)
+    sent_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from beagle.messages import (
     AdvanceSearch,
     AnyMessage,
+    EndingRelayed,
     ExperimentChanged,
     ExplainExperiment,
     FillPlaces,
@@ -42,6 +43,8 @@ SHARDS = 8
 METRIC_QUEUES = tuple(f"metrics.{number}" for number in range(SHARDS))
 # Of the replicas of an actor one at a time takes from these; so that each of them has as many as the others.
 DUTIES = frozenset({"queue_manager", *METRIC_QUEUES})
+# Where the original's keys arrive, `<experiment>-metrics`: one word, which no pattern can spread over the shards.
+METRICS_TOPIC_QUEUE = METRIC_QUEUES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ ROUTES: dict[type[Message], Route] = {
     WorkloadLaunched: _STREAM,
     MetricsReported: _STREAM,
     WorkloadEnded: _STREAM,
+    EndingRelayed: Route(METRICS, "{experiment}-metrics"),
     ExperimentChanged: Route(EVENTS, "experiment.{state}.{project}", mandatory=False),
     ProjectChanged: Route(EVENTS, "project.{event}.{project}", mandatory=False),
 }
@@ -116,7 +120,12 @@ def bindings(site: str) -> dict[str, Binding]:
         f"stops.{site}": Binding(COMMANDS, (f"launcher.{site}.stop_workload",), each=True),
         "events.heuristic": Binding(EVENTS, _ENDINGS, each=True),
         "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*"), each=True),
-    } | {queue: Binding(METRICS, (f"metric.{number}.*",), single=True) for number, queue in enumerate(METRIC_QUEUES)}
+    } | {queue: Binding(METRICS, _metric_patterns(queue), single=True) for queue in METRIC_QUEUES}
+
+
+def _metric_patterns(queue: str) -> tuple[str, ...]:
+    own = f"metric.{queue.removeprefix('metrics.')}.*"
+    return (own, "*") if queue == METRICS_TOPIC_QUEUE else (own,)
 
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -128,9 +137,14 @@ def address(message: AnyMessage) -> tuple[Route, str]:
     """The route and the routing key of a message."""
     route = ROUTES[type(message)]
     if isinstance(message, Streamed):
-        return route, f"metric.{shard(message.experiment)}.{message.experiment}-{message.attempt}"
+        return route, metric_key(message.experiment, message.attempt)
     key, fields = _PARTS[type(message)]
     return route, key.format(*[getattr(message, name) for name in fields]) if fields else key
+
+
+def metric_key(experiment: str, attempt: int) -> str:
+    """What an attempt's own stream is published with, by whoever publishes to it."""
+    return f"metric.{shard(experiment)}.{experiment}-{attempt}"
 
 
 def shard(experiment: str) -> int:

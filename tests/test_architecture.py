@@ -18,6 +18,7 @@ from actors.base import BusActor, World
 from actors.clock import Clock
 from actors.main import Embedded
 from actors.monitor import Monitor
+from actors.strangers import Forwarder
 from actors.watch import ExperimentMonitor
 from beagle.experiment import State
 from beagle.messages import AnyMessage, ExperimentChanged, Message
@@ -106,7 +107,8 @@ def consumers(tmp_path) -> Iterator[dict[str, list[type[BusActor]]]]:
 
 def handled_by(actor: type[BusActor]) -> set[type[Message]]:
     """The monitor's host hands what belongs to an attempt to that attempt's actor."""
-    return set(actor.handles) | (set(ExperimentMonitor.handles) if actor is Monitor else set())
+    more = {*ExperimentMonitor.handles, *Forwarder.handles} if actor is Monitor else set()
+    return set(actor.handles) | more
 
 
 def examples(kind: type[Message]) -> list[Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from beagle.messages import (
     AdvanceSearch,
+    EndingRelayed,
     ExperimentChanged,
     ExplainExperiment,
     FillPlaces,
@@ -87,6 +88,7 @@ _MESSAGES: tuple[Message, ...] = (
         lost=True,
         launch_failed=True,
     ),
+    EndingRelayed(**_HEAD, experiment=_E, ending=WorkloadEnded(**_STREAM, status=-9, ended_at=1.5)),
     ExperimentChanged(**_STREAM, project=_P, state="completed", reason="it exited with status 0"),
     ProjectChanged(**_HEAD, project=_P, event="paused", reason="5 experiments failed"),
 )

@@ -1,0 +1,43 @@
+"""An actor whose messages are handled in the order in which they come, whatever has to wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from actors.base import RETRY_AFTER, BusActor, World
+from bus.port import Delivery
+
+
+class _Again:
+    """What had to wait may be tried again."""
+
+
+class InOrder(BusActor):
+    """Behind a message that waits, for the store or the bus, all wait."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.waiting: deque[Delivery] = deque()
+
+    def take(self, delivery: Delivery) -> None:
+        if self.waiting:
+            self.waiting.append(delivery)
+        else:
+            super().take(delivery)
+
+    def try_later(self, delivery: Delivery) -> None:
+        # Something of it may be stored by now, so it counts as one that was handed out before.
+        self.waiting.append(replace(delivery, redelivered=delivery.redelivered + 1))
+        self.world.clock.tell(self.actor_ref, _Again(), after=RETRY_AFTER)
+
+    def on_told(self, message: object) -> None:
+        if isinstance(message, _Again):
+            waiting, self.waiting = self.waiting, deque()
+            for delivery in waiting:
+                self.take(delivery)
+
+    def give_back(self) -> None:
+        """Whoever comes next takes what waits."""
+        for delivery in reversed(self.waiting):
+            delivery.requeue()
