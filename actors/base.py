@@ -6,9 +6,9 @@ import logging
 import queue
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import pykka
 
@@ -36,6 +36,19 @@ RETRY_AFTER = 0.5
 TRIES = 5
 
 
+class Observer(Protocol):
+    """Sees what actors do, in their threads: for measures, health and what is written beside each line of the log."""
+
+    def taking(self, actor: str, delivery: Delivery) -> AbstractContextManager[Delivery]:
+        """Around the handling of one delivery; the one that comes out is to be settled."""
+
+    def decoded(self, message: Message) -> None:
+        """What the delivery turned out to be."""
+
+    def reconciled(self, actor: str, error: str) -> None:
+        """It has run; with what was wrong, or the empty text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What an actor acts on. `now` is seconds since the epoch; within a process, waiting goes by the clock.
@@ -52,6 +65,8 @@ class World:
     now: Callable[[], float] = time.time
     # Makes the membership of one replica, from its kind and its site.
     membership: Callable[[str, str], Membership] = Alone
+    # Embedded there is none: what it costs would be paid for every message.
+    observer: Observer | None = None
 
 
 class Tick:
@@ -94,7 +109,7 @@ class BusActor(pykka.ThreadingActor):
         if self._queues:
             self._guarded(self._share)
             self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
-        self._guarded(self.reconcile)
+        self._reconcile()
 
     def _consume(self, queue: str) -> None:
         self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=PREFETCH)
@@ -129,7 +144,7 @@ class BusActor(pykka.ThreadingActor):
                 self.take(message)
             case Tick():
                 self._guarded(self._share)
-                self._guarded(self.reconcile)
+                self._reconcile()
                 self.world.clock.tell(self.actor_ref, message, after=TICK)
             case _Requeue(delivery):
                 delivery.requeue()
@@ -170,8 +185,18 @@ class BusActor(pykka.ThreadingActor):
 
     def take(self, delivery: Delivery) -> None:
         """Handle one delivery and settle it, whatever happens."""
+        observer = self.world.observer
+        if observer is None:
+            self._settle(delivery)
+        else:
+            with observer.taking(type(self).__name__, delivery) as watched:
+                self._settle(watched)
+
+    def _settle(self, delivery: Delivery) -> None:
         try:
             message = self.read(delivery)
+            if self.world.observer is not None:
+                self.world.observer.decoded(message)
             answer = self._handler(message)(self, message)
         except InvalidInput as error:
             if delivery.asked:
@@ -221,11 +246,20 @@ class BusActor(pykka.ThreadingActor):
         """It could not be handled now; what comes after it need not wait for it."""
         self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _reconcile(self) -> None:
+        error = self._guarded(self.reconcile)
+        if self.world.observer is not None:
+            self.world.observer.reconciled(type(self).__name__, error)
+
+    def _guarded(self, work: Callable[[], None]) -> str:
+        """Answers with what went wrong, or the empty text."""
         # An exception here would stop the actor for good (Pykka), and the work comes again with the next tick.
         try:
             work()
         except BeagleError as error:
             log.warning("%s: %s", type(self).__name__, error)
-        except Exception:
+            return str(error)
+        except Exception as error:
             log.exception("%s failed outside a message", type(self).__name__)
+            return f"{type(error).__name__}: {error}"
+        return ""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import math
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -53,29 +56,43 @@ class Cast:
     monitor: type[Monitor] = Monitor
 
 
+# Monitors before the launcher: what it adopts it publishes at once. Whoever starts things comes last.
+KINDS = ("monitor", "launcher", "gateway", "heuristic", "queue_manager")
+SCHEDULING = ("heuristic", "queue_manager")
+
+
 @dataclass(slots=True)
-class Embedded:
-    """All actors in this process. `close` stops them; what runs, runs on."""
+class Ensemble:
+    """The actors of those `kinds`, in this process. `close` stops them; what runs, runs on."""
 
     world: World
-    orchestrator: Orchestrator
-    scheduling: bool
+    orchestrator: Orchestrator | None
+    kinds: Collection[str] = KINDS
     cast: Cast = field(default_factory=Cast)
     _actors: list[pykka.ActorRef[Any]] = field(default_factory=list)
 
     def start(self) -> None:
-        cast, site = self.cast, self.world.site
-        # Monitors before the launcher: what it adopts it publishes at once. Whoever starts things comes last.
-        self._begin(cast.monitor, (*METRIC_QUEUES, "events.monitor"))
-        self._begin(cast.launcher, (f"launcher.{site}", f"stops.{site}"), self.orchestrator)
-        self._begin(cast.gateway, ("gateway",), self.orchestrator.check)
-        if self.scheduling:
-            self._begin(cast.heuristic, ("heuristic", "events.heuristic"))
-            self._begin(cast.queue_manager, ("queue_manager",))
+        cast, site, orchestrator = self.cast, self.world.site, self.orchestrator
+        # Where no launcher is near, only what happens at the launch tells whether a site can run a template.
+        check = orchestrator.check if orchestrator is not None else lambda _: []
+        parts: dict[str, tuple[type[BusActor], tuple[str, ...], tuple[object, ...]]] = {
+            "monitor": (cast.monitor, (*METRIC_QUEUES, "events.monitor"), ()),
+            "launcher": (cast.launcher, (f"launcher.{site}", f"stops.{site}"), (orchestrator,)),
+            "gateway": (cast.gateway, ("gateway",), (check,)),
+            "heuristic": (cast.heuristic, ("heuristic", "events.heuristic"), ()),
+            "queue_manager": (cast.queue_manager, ("queue_manager",), ()),
+        }
+        for kind in KINDS:
+            if kind in self.kinds:
+                actor, queues, more = parts[kind]
+                self._begin(actor, queues, *more)
 
-    def close(self) -> None:
+    def close(self, grace: float | None = None) -> None:
+        """Each finishes what it has begun, all of them within `grace` seconds; without, however long it takes."""
+        deadline = math.inf if grace is None else time.monotonic() + grace
         for actor in reversed(self._actors):
-            actor.stop()
+            with suppress(pykka.Timeout):
+                actor.stop(timeout=None if grace is None else max(0.0, deadline - time.monotonic()))
         self.world.clock.close()
         self.world.bus.close()
 
@@ -107,7 +124,8 @@ class OwnSession:
         self._bus = bus
         world = World(store=self._store, bus=bus, clock=Clock(), site=settings.site, plans=Plans(self._store))
         orchestrator = plugins.made(settings.orchestrator, folder.path, settings)
-        self._system = Embedded(world, orchestrator, scheduling, cast or Cast())
+        kinds = KINDS if scheduling else [kind for kind in KINDS if kind not in SCHEDULING]
+        self._system = Ensemble(world, orchestrator, kinds, cast or Cast())
         self._system.start()
         self._door = Door(folder.socket, bus)
 

@@ -16,7 +16,7 @@ from importlinter.cli import lint_imports
 
 from actors.base import BusActor, World
 from actors.clock import Clock
-from actors.main import Embedded
+from actors.main import Ensemble
 from actors.monitor import Monitor
 from actors.strangers import Forwarder
 from actors.watch import ExperimentMonitor
@@ -82,7 +82,7 @@ def test_there_is_at_least_as_much_test_as_code():
 # Routes = what the actors handle -------------------------------------------------------------------------------------
 
 
-class Composed(Embedded):
+class Composed(Ensemble):
     """The composition, written down instead of started."""
 
     def _begin(self, actor: type[BusActor], queues: tuple[str, ...], *more: object) -> None:
@@ -94,7 +94,7 @@ def consumers(tmp_path) -> Iterator[dict[str, list[type[BusActor]]]]:
     """Who consumes each queue."""
     store, clock = SqliteStore(tmp_path / "beagle.sqlite"), Clock()
     world = World(store=store, bus=MemoryBus({}), clock=clock, site="local", plans=Plans(store))
-    composed = Composed(world, PaperOrchestrator(world.now), scheduling=True)
+    composed = Composed(world, PaperOrchestrator(world.now))
     composed.start()
     found: dict[str, list[type[BusActor]]] = {}
     for actor, queues in composed._actors:
