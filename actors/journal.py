@@ -82,7 +82,7 @@ def begin(form: str, level: str, secrets: Iterable[str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _NOISY:
-        logging.getLogger(name).setLevel(max(root.level, logging.CRITICAL))
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
     logging.raiseExceptions = False  # standard error may be a pipe that nobody reads any more
 
 

@@ -110,7 +110,7 @@ class _Seen:
             ack=lambda: self._settle("handled", delivery.ack),
             requeue=lambda: self._settle("later", delivery.requeue),
             bury=lambda reason: self._settle("dead", lambda: delivery.bury(reason)),
-            answer=lambda answer: self._answer(answer, delivery.answer),
+            answer=lambda answer: self._answer(answer, delivery),
         )
 
     def _settle(self, outcome: str, settle: Callable[[], None]) -> None:
@@ -118,10 +118,10 @@ class _Seen:
             self.outcome = outcome
         settle()
 
-    def _answer(self, answer: Answer, send: Callable[[Answer], None]) -> None:
-        if "error" in answer:
+    def _answer(self, answer: Answer, delivery: Delivery) -> None:
+        if delivery.asked and "error" in answer:
             self.outcome = "refused"
-        send(answer)
+        delivery.answer(answer)
 
 
 _seen: ContextVar[_Seen] = ContextVar("seen")
@@ -146,7 +146,7 @@ class _Now(Collector):
     def _stored(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("beagle_store_up", "Whether the store answers.")
         try:
-            counts, limit, held = self._store.counts(), system.load(self._store).limit, places.held(self._store)
+            counts, limit, held = self._store.counts(), system.load(self._store).limit, places.count_held(self._store)
         except BeagleError:
             up.add_metric([], 0)
             yield up
