@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from actors.base import BusActor, Handlers, World
-from beagle import lifecycle, projects
-from beagle.experiment import FINAL, Experiment, State, Value, queue_order
+from beagle import lifecycle, projects, removal
+from beagle.errors import NotFound, Refused
+from beagle.experiment import FINAL, Experiment, State, Stopped, Value, queue_order
 from beagle.messages import AdvanceSearch, ExperimentChanged, FillPlaces, ProjectChanged
 from beagle.plugins import heuristic
 from beagle.ports import Heuristic, paged
@@ -95,14 +97,14 @@ class HeuristicActor(BusActor):
 
     def _advance(self, identity: str, ended: set[str]) -> None:
         project = projects.load(self.world.store, identity)
-        if project.state is ProjectState.COMPLETED:
+        if project.state not in projects.SEARCHING:
             self._searches.pop(identity, None)
             return
         search = self._searches.get(identity) or self._begin(project)
         counts = self.world.store.counts(identity)
         if not ended:
             ended = self._unheard(project, search, counts)
-        self._observe(search, ended)
+        self._observe(project, search, ended)
         if project.state is ProjectState.RUNNING:
             self._suggest(project, search, counts)
         else:
@@ -118,13 +120,15 @@ class HeuristicActor(BusActor):
         self._searches[project.id] = search
         return search
 
-    def _observe(self, search: _Search, ended: set[str]) -> None:
+    def _observe(self, project: Project, search: _Search, ended: set[str]) -> None:
         """Log what ended, then tell the heuristic."""
         found = [self.world.store.get(Experiment, identity) for identity in ended]
         news = [e for e in found if e is not None and self._is_new(search, e)]
         news.sort(key=lambda e: (e.ended_at or 0.0, e.id))
         observations = [self._observation(search.observed + n, e) for n, e in enumerate(news)]
         self.world.store.add(observations, lazy=True)
+        if observations and self.world.store.get(Project, project.id) is None:
+            removal.observations(self.world.store, project.id)
         for observation in observations:
             self._take_in(search, observation)
 
@@ -185,8 +189,22 @@ class HeuristicActor(BusActor):
         definition = self.world.plans.of(project.id).definition
         new = [_experiment(project, definition, first + n, values, now) for n, values in enumerate(suggestions)]
         lifecycle.create(self.world.store, new)
-        projects.sent(self.world.store, project, project.sent + len(new))
+        try:
+            projects.sent(self.world.store, project, project.sent + len(new))
+        except (Refused, NotFound):
+            self._take_back(project, new)
+            raise
         self.nudge(FillPlaces())
+
+    def _take_back(self, project: Project, new: list[Experiment]) -> None:
+        """The project was stopped or removed while this actor slept: nobody looks for what it queued after that."""
+        store, current = self.world.store, self.world.store.get(Project, project.id)
+        if current is None:
+            removal.experiments(store, [experiment.id for experiment in new])
+        elif current.state is ProjectState.STOPPED:
+            for experiment in new:
+                with suppress(Refused, NotFound):
+                    lifecycle.advance(store, experiment, Stopped(f"its project was {current.reason}"), self.world.now())
 
     def _complete(self, project: Project, search: _Search, counts: dict[State, int]) -> None:
         ended = sum(counts[state] for state in FINAL)

@@ -11,7 +11,7 @@ from beagle.errors import NotFound, Refused
 from beagle.experiment import Claimed, Experiment, Paused, PlaceRepaired, State
 from beagle.messages import FillPlaces, LaunchExperiment, ProjectChanged
 from beagle.ports import Cursor, Page, paged
-from beagle.records import Place, Project
+from beagle.records import Place, Project, ProjectState
 
 log = logging.getLogger(__name__)
 
@@ -97,14 +97,20 @@ class QueueManager(BusActor):
             log.info("claim lost: %s", lost)
             places.give_back(self.world.store, taken)
             return False
-        if not system.load(self.world.store).running:
-            # Paused between the two writes: the pause did not see it in the pool, so it is put back here.
-            step = lifecycle.advance(self.world.store, step.after, Paused("the system was paused"), now)
+        if paused := self._paused(experiment):
+            # Between the two writes: the pause did not see it in the pool, so it is put back here.
+            step = lifecycle.advance(self.world.store, step.after, Paused(paused), now)
             self.announce(step)
             return False
         self.announce(step)
         self.nudge(LaunchExperiment(site=site, experiment=experiment.id, attempt=experiment.attempt))
         return True
+
+    def _paused(self, experiment: Experiment) -> str:
+        if not system.load(self.world.store).running:
+            return "the system was paused"
+        project = projects.load(self.world.store, experiment.project)
+        return "" if project.state is ProjectState.RUNNING else f"its project is {project.state}"
 
     def between_writes(self) -> None:
         """The place is taken and the experiment is not in the pool yet: where tests put a claimer to sleep."""

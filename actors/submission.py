@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from beagle import projects
 from beagle.check import check_together, planned
+from beagle.commands import SubmitProject
 from beagle.definition_file import read_project
 from beagle.errors import InvalidInput, Refused
-from beagle.messages import SubmitProject, new_id
+from beagle.messages import new_id
 from beagle.ports import Store
 from beagle.project import Definition
 from beagle.records import Plan, Project, ProjectState
@@ -21,33 +22,44 @@ from beagle.template_file import read_template
 class Submission:
     """Read and checked, nothing stored yet."""
 
-    definitions: Sequence[Definition]
-    template: Template
+    wanted: Sequence[tuple[Definition, Template]]
     source: str
     anew: bool
 
     @classmethod
-    def read(cls, order: SubmitProject, check_template: Callable[[Template], list[str]]) -> Submission:
-        """Raises `InvalidInput` with every mistake of both files."""
+    def read(
+        cls,
+        order: SubmitProject,
+        check_template: Callable[[Template], list[str]],
+        uploaded: Callable[[str], Template],
+    ) -> Submission:
+        """Raises `InvalidInput` with every mistake of both files. Without a template each project names its own."""
         definitions = read_project(order.definition, order.definition_name)
-        template = read_template(order.template, order.template_name, order.folder)
-        problems = check_template(template)
-        for definition in definitions:
+        if order.template is None:
+            wanted = [(definition, uploaded(definition.template)) for definition in definitions]
+        else:
+            template = read_template(order.template, order.template_name, order.folder)
+            wanted = [(definition, template) for definition in definitions]
+        problems: list[str] = []
+        for filename in dict.fromkeys(template.filename for _, template in wanted):
+            problems += check_template(next(template for _, template in wanted if template.filename == filename))
+        for definition, template in wanted:
             problems += check_together(definition, template)
         if problems:
             raise InvalidInput(problems)
-        return cls(definitions=definitions, template=template, source=order.source, anew=order.anew)
+        return cls(wanted=wanted, source=order.source, anew=order.anew)
 
     def store(self, store: Store, now: float) -> tuple[list[Project], bool]:
         """The projects, and whether all of them were known. What was known and paused is resumed."""
-        stored = [self._one(store, definition, now) for definition in self.definitions]
-        self._replace_older(store, [project for project, _ in stored])
+        stored = [self._one(store, definition, template, now) for definition, template in self.wanted]
+        if self.source:
+            self._replace_older(store, [project for project, _ in stored])
         return [project for project, _ in stored], all(known for _, known in stored)
 
-    def _one(self, store: Store, definition: Definition, now: float) -> tuple[Project, bool]:
-        digest = projects.digest(definition, self.template)
+    def _one(self, store: Store, definition: Definition, template: Template, now: float) -> tuple[Project, bool]:
+        digest = projects.digest(definition, template)
         known = store.page(Project, "digest", (digest,), limit=1, descending=True).records
-        if known and not (self.anew and known[0].state is ProjectState.COMPLETED):
+        if known and not (self.anew and known[0].state in projects.OVER):
             return self._taken_up(store, known[0]), True
         project = Project(
             id=new_id(),
@@ -60,7 +72,7 @@ class Submission:
             created_at=now,
             planned=planned(definition),
         )
-        projects.create(store, project, Plan(id=project.id, definition=definition, template=self.template))
+        projects.create(store, project, Plan(id=project.id, definition=definition, template=template))
         return project, False
 
     @staticmethod

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
-from beagle import lifecycle
-from beagle.errors import NotFound
-from beagle.experiment import RESULTS, Experiment
+from beagle import projects
+from beagle.experiment import RESULTS, SHOWN, TRANSITIONS, Deleted, Experiment, Prioritised, RetryAsked, Stopped
 from beagle.messages import Answer
 from beagle.ports import Cursor, Page, Store, paged
-from beagle.records import Metric, Project, Summary
+from beagle.records import Metric, Model, Project, ProjectState, Summary
 
 
 def moment(seconds: float | None) -> str | None:
@@ -58,12 +57,46 @@ def project_view(store: Store, project: Project) -> Answer:
         "source": project.source,
         "objective": project.objective,
         "direction": project.direction,
-        "counts": {state.value: count for state, count in store.counts(project.id).items()},
+        "counts": counts(store, project.id),
         "planned": project.planned,
         "sent": project.sent,
         "create_time": moment(project.created_at),
         "end_time": moment(project.ended_at),
     }
+
+
+def model_view(model: Model) -> Answer:
+    return {
+        "id": model.id,
+        "filename": model.filename,
+        "name": model.name,
+        "services": [service.name for service in model.template.services],
+        "create_time": moment(model.created_at),
+    }
+
+
+def counts(store: Store, project: str | None = None) -> dict[str, int]:
+    """How many experiments are in each state that users see."""
+    found = store.counts(project)
+    return {state.value: found[state] for state in SHOWN}
+
+
+def all_counts(store: Store) -> dict[str, int]:
+    """Of all projects but those that are being removed."""
+    found = counts(store)
+    for project in projects.hidden(store):
+        for state, count in counts(store, project.id).items():
+            found[state] -= count
+    return found
+
+
+def actions(store: Store, experiment: Experiment) -> list[str]:
+    """What can be done with it now, by the words of the command line."""
+    project = projects.load(store, experiment.project)
+    words = {"stop": Stopped, "retry": RetryAsked, "prioritise": Prioritised, "delete": Deleted}
+    able = [word for word, event in words.items() if event in TRANSITIONS[experiment.state]]
+    over = project.state not in {*projects.SEARCHING, ProjectState.COMPLETED}
+    return [word for word in able if not (over and word == "retry")]
 
 
 def metric_view(metric: Metric) -> Answer:
@@ -92,37 +125,3 @@ def _ended(store: Store, summaries: Iterable[Summary]) -> Iterator[Experiment]:
         experiment = store.get(Experiment, summary.id)
         if experiment is not None and experiment.attempt == summary.attempt and experiment.state in RESULTS:
             yield experiment
-
-
-def find_project(store: Store, asked: str | None) -> Project:
-    """By id, by name (the newest of that name), or the newest of all."""
-    if asked is not None:
-        by_id = store.get(Project, asked)
-        if by_id is not None:
-            return by_id
-    page = (
-        store.page(Project, "all", limit=1, descending=True)
-        if asked is None
-        else store.page(Project, "name", (asked,), limit=1, descending=True)
-    )
-    if page.records:
-        return page.records[0]
-    if asked is None:
-        raise NotFound("there is no project here yet; `beagle run project.yml` starts one")
-    raise NotFound(f"no project is called {asked}; `beagle status` lists them")
-
-
-def find_experiment(store: Store, asked: str) -> Experiment:
-    """By id, by a number of the newest project, or by name."""
-    by_id = store.get(Experiment, asked)
-    if by_id is not None:
-        return by_id
-    if asked.isdecimal() and len(asked) < 10:
-        newest = find_project(store, None)
-        by_number = store.get(Experiment, lifecycle.experiment_id(newest.id, int(asked)))
-        if by_number is not None:
-            return by_number
-    named = store.page(Experiment, "name", (asked,), limit=1, descending=True)
-    if named.records:
-        return named.records[0]
-    raise NotFound(f"no experiment is called {asked}; `beagle experiments` lists them")

@@ -15,7 +15,7 @@ import pykka
 from actors.base import RETRY_AFTER, Handlers, World
 from actors.in_order import InOrder
 from actors.strangers import NOT_BEGUN, Buckets, Dropped, is_raw, matters, report_of, too_fast
-from beagle import lifecycle
+from beagle import lifecycle, removal
 from beagle.errors import NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, State, TimedOut
 from beagle.messages import AnyMessage, ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
@@ -153,11 +153,21 @@ class ExperimentMonitor(InOrder):
             self._links.unsaved(self._name)
 
     def on_workload_ended(self, message: WorkloadEnded) -> None:
+        stored = self.world.store.get(Experiment, self._identity)
+        if stored is None or stored.state is State.DELETED:
+            self._forget()
+            return
         if self._summary is None:
             self._load()
         experiment, definition = self._reload(), self._known()[1]
         if lifecycle.runs(experiment, self._attempt):
             self._end(self._ending(experiment, definition, message), message)
+        self._leave()
+
+    def _forget(self) -> None:
+        """It was deleted while its metrics came in: what was stored of them since goes too."""
+        self._summary = None
+        removal.metrics(self.world.store, [self._identity])
         self._leave()
 
     def _ending(self, experiment: Experiment, definition: Definition, message: WorkloadEnded) -> Event:

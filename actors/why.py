@@ -33,8 +33,8 @@ class Why:
 
     def _waiting(self, experiment: Experiment, project: Project) -> str:
         current = system.load(self.store)
-        if project.state is ProjectState.PAUSED:
-            return f"its project is paused: {project.reason}"
+        if project.state is not ProjectState.RUNNING:
+            return f"its project is {project.state}{project.reason and f': {project.reason}'}"
         if not current.running:
             return "the system is paused; `beagle run` starts it"
         for place in places.held_by(self.store, experiment.id):

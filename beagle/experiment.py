@@ -32,10 +32,13 @@ class State(StrEnum):
     ACCURACY_LIMIT_REACHED = "accuracy_limit_reached"
     STOPPED = "stopped"
     FAILED = "failed"
+    DELETED = "deleted"
 
 
 FINAL = frozenset(State) - {State.QUEUE, State.POOL}
-RESULTS = FINAL - {State.FAILED}
+# What users see: of a deleted one only its number is kept, so that it is not tried again.
+SHOWN = tuple(state for state in State if state is not State.DELETED)
+RESULTS = FINAL - {State.FAILED, State.DELETED}
 SUCCESSES = frozenset({State.COMPLETED, State.TIMEOUT, State.ACCURACY_LIMIT_REACHED})
 
 
@@ -53,7 +56,8 @@ class Experiment:
     """One configuration to try. Times are seconds since the epoch (UTC); `timeout` is seconds per attempt.
 
     `site` is where the attempt runs, `watcher` the launcher there that follows it. `ordered_by` is the id of the order
-    that changed it last: so a repeat of that order is known for one.
+    that changed it last: so a repeat of that order is known for one. `removing` is since when a deleted one is being
+    cleared away, None before and after.
     """
 
     id: str
@@ -82,6 +86,7 @@ class Experiment:
     failure: Failure | None = None
     retried: dict[Failure, int] = field(default_factory=dict)
     ordered_by: str = ""
+    removing: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,19 @@ class Prioritised:
     """A user moved it within the queue; higher goes first, 0 is usual."""
 
     priority: int
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A user deleted it, or its project: it is hidden, and what runs of it must end."""
+
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Nothing runs of a deleted one, and its metrics are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +203,8 @@ Event = (
     | Failed
     | RetryAsked
     | Prioritised
+    | Deleted
+    | Cleared
     | PlaceRepaired
 )
 
@@ -193,6 +213,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         Claimed: State.POOL,
         Stopped: State.STOPPED,
         Prioritised: State.QUEUE,
+        Deleted: State.DELETED,
         PlaceRepaired: State.QUEUE,
     },
     State.POOL: {
@@ -204,12 +225,14 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         Paused: State.QUEUE,
         Retried: State.QUEUE,
         Failed: State.FAILED,
+        Deleted: State.DELETED,
     },
-    State.COMPLETED: {},
-    State.TIMEOUT: {RetryAsked: State.QUEUE},
-    State.ACCURACY_LIMIT_REACHED: {},
-    State.STOPPED: {RetryAsked: State.QUEUE},
-    State.FAILED: {RetryAsked: State.QUEUE},
+    State.COMPLETED: {Deleted: State.DELETED},
+    State.TIMEOUT: {RetryAsked: State.QUEUE, Deleted: State.DELETED},
+    State.ACCURACY_LIMIT_REACHED: {Deleted: State.DELETED},
+    State.STOPPED: {RetryAsked: State.QUEUE, Deleted: State.DELETED},
+    State.FAILED: {RetryAsked: State.QUEUE, Deleted: State.DELETED},
+    State.DELETED: {Cleared: State.DELETED},
 }
 
 
@@ -224,10 +247,14 @@ def transition(experiment: Experiment, event: Event, now: float) -> Experiment:
             return after(place=place, site=site, claimed_at=now, reason="")
         case Launched(watcher, at):
             return after(watcher=watcher, launched_at=at)
-        case Prioritised(priority):
-            return _ranked(after(priority=_priority(priority)))
-        case PlaceRepaired():
-            return after()
+        case Prioritised(priority, order):
+            return _ranked(after(priority=_priority(priority), ordered_by=order))
+        case Deleted(order):
+            return after(
+                name="", parameters={}, reason="", ended_at=experiment.ended_at or now, removing=now, ordered_by=order
+            )
+        case PlaceRepaired() | Cleared():
+            return after(removing=None)
         case Paused(reason):
             return _queued_again(after(), reason, at_head=True)
         case Retried(reason, failure):
@@ -286,7 +313,7 @@ def _priority(asked: int) -> int:
 
 
 def _refusal(experiment: Experiment, event: Event) -> str:
-    orders = {RetryAsked: "retried", Stopped: "stopped", Prioritised: "moved within the queue"}
+    orders = {RetryAsked: "retried", Stopped: "stopped", Prioritised: "moved within the queue", Deleted: "deleted"}
     what = orders.get(type(event))
     if what is None:
         return f"{experiment.name} is in {experiment.state}, where {type(event).__name__} changes nothing"

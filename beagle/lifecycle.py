@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from beagle.errors import NotFound, Refused
-from beagle.experiment import Claimed, Event, Experiment, Launched, PlaceRepaired, State, transition
+from beagle.experiment import Claimed, Cleared, Event, Experiment, Launched, PlaceRepaired, State, transition
 from beagle.ports import Store
 
 
@@ -25,7 +25,7 @@ def create(store: Store, experiments: Sequence[Experiment]) -> int:
 
 
 # What a loss of power makes void anyway: the attempt that it is about does not run any more.
-_LAZY = (Claimed, Launched, PlaceRepaired)
+_LAZY = (Claimed, Launched, PlaceRepaired, Cleared)
 
 
 class Step(NamedTuple):
@@ -51,10 +51,13 @@ def advance(store: Store, experiment: Experiment, event: Event, now: float) -> S
             raise Refused(f"{current.name} is in {current.state}, at attempt {current.attempt} by now")
 
 
-def advance_exactly(store: Store, experiment: Experiment, event: Event, now: float) -> Step:
-    """As `advance`, but only from the very version that was read: any change since then is `Refused`."""
+def advance_exactly(store: Store, experiment: Experiment, event: Event, now: float, *, lazy: bool = False) -> Step:
+    """As `advance`, but only from the very version that was read: any change since then is `Refused`.
+
+    Lazily too where `reconcile` would do it again: what belongs to a stopped or deleted project.
+    """
     after = transition(experiment, event, now)
-    if not store.replace(experiment, after, lazy=type(event) in _LAZY):
+    if not store.replace(experiment, after, lazy=lazy or type(event) in _LAZY):
         raise Refused(f"{experiment.name} changed since it was read")
     return Step(experiment, after)
 

@@ -6,159 +6,16 @@ digits), `time` (seconds since the epoch) and `v`; further fields are the messag
 
 from __future__ import annotations
 
-import os
-import time
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from beagle.commands import Order, Question
 from beagle.errors import InvalidInput
+from beagle.message import Answer, Message, new_id
 
-Answer = dict[str, Any]
-
-
-def new_id() -> str:
-    """24 lower-case hexadecimal digits, unique."""
-    return os.urandom(12).hex()
-
-
-class Message(BaseModel):
-    """What every body has. A message with the id of one that was applied gets the first answer again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str = Field(default_factory=new_id, pattern=r"^[0-9a-f]{24}$")
-    time: float = Field(default_factory=time.time)
-    v: Literal[1] = 1
-
-
-# Orders and questions to the gateway ---------------------------------------------------------------------------------
-
-
-class SubmitProject(Message):
-    """Store a project and start its search; one with the same definition and template is taken up again.
-
-    `folder` is where the template's relative paths start; `source` names the file for the user. With `anew`, a
-    finished one is run again from the beginning as a new project.
-    """
-
-    type: Literal["SubmitProject"] = "SubmitProject"
-    definition: str
-    definition_name: str
-    template: str
-    template_name: str
-    folder: str
-    source: str
-    anew: bool = False
-
-
-class ShowSystem(Message):
-    """Answered with the system: running, limit, counts per state, projects, what runs with its last metrics."""
-
-    type: Literal["ShowSystem"] = "ShowSystem"
-
-
-class StartSystem(Message):
-    """Let experiments start (play)."""
-
-    type: Literal["StartSystem"] = "StartSystem"
-
-
-class PauseSystem(Message):
-    """Stop what runs and put it back at the head of the queue; start nothing."""
-
-    type: Literal["PauseSystem"] = "PauseSystem"
-
-
-class SetLimit(Message):
-    """Let at most `limit` experiments run. Lowering it stops nothing that runs."""
-
-    type: Literal["SetLimit"] = "SetLimit"
-    limit: int = Field(ge=0, le=10_000)
-
-
-class ShowProject(Message):
-    """Answered with a project (an id or a name; None: the newest), its counts, its best experiment and what runs."""
-
-    type: Literal["ShowProject"] = "ShowProject"
-    project: str | None = None
-
-
-class ListExperiments(Message):
-    """Answered with a page of experiments by number: of one project (None: the newest), in one state (None: all)."""
-
-    type: Literal["ListExperiments"] = "ListExperiments"
-    project: str | None = None
-    state: str | None = None
-    after: str | None = None
-    limit: int = Field(default=100, ge=1, le=1000)
-
-
-class ListEndings(Message):
-    """Answered with a page of the experiments of a project that have ended, the latest first."""
-
-    type: Literal["ListEndings"] = "ListEndings"
-    project: str | None = None
-    after: str | None = None
-    limit: int = Field(default=100, ge=1, le=1000)
-
-
-class ShowExperiment(Message):
-    """Answered with one experiment; `experiment` is an id, a name, or a number of the newest project."""
-
-    type: Literal["ShowExperiment"] = "ShowExperiment"
-    experiment: str
-
-
-class ExplainExperiment(Message):
-    """Answered with one sentence: why the experiment is in its state."""
-
-    type: Literal["ExplainExperiment"] = "ExplainExperiment"
-    experiment: str
-
-
-class ListMetrics(Message):
-    """Answered with a page of the metrics of an attempt (None: the current one), oldest first."""
-
-    type: Literal["ListMetrics"] = "ListMetrics"
-    experiment: str
-    attempt: int | None = None
-    after: str | None = None
-    limit: int = Field(default=1000, ge=1, le=10_000)
-
-
-class ListBest(Message):
-    """Answered with the best experiments of a project by its objective, best first."""
-
-    type: Literal["ListBest"] = "ListBest"
-    project: str | None = None
-    count: int = Field(default=10, ge=1, le=1000)
-
-
-class ReadLog(Message):
-    """Answered with a piece of what an attempt wrote: `text`, `next` offset, `complete`. Negative: from the end."""
-
-    type: Literal["ReadLog"] = "ReadLog"
-    experiment: str
-    attempt: int | None = None
-    stream: Literal["out", "err"] = "out"
-    offset: int = 0
-
-
-class StopExperiment(Message):
-    """Stop one experiment where it runs, or take it out of the queue."""
-
-    type: Literal["StopExperiment"] = "StopExperiment"
-    experiment: str
-    reason: str = "stopped by the user"
-
-
-class RetryExperiment(Message):
-    """Run one that failed, timed out or was stopped again, as its next attempt."""
-
-    type: Literal["RetryExperiment"] = "RetryExperiment"
-    experiment: str
-
+# Whoever speaks of messages needs these too.
+__all__ = ["Answer", "Message", "new_id"]
 
 # Nudges between actors -----------------------------------------------------------------------------------------------
 
@@ -287,34 +144,17 @@ class ExperimentChanged(Message):
 
 
 class ProjectChanged(Message):
-    """A project was created, paused, resumed, stopped or completed."""
+    """What became of a project. `stopping`: it ends with what runs; `cancelling`: what runs is being stopped."""
 
     type: Literal["ProjectChanged"] = "ProjectChanged"
     project: str
-    event: Literal["created", "paused", "resumed", "stopped", "completed"]
+    event: Literal["created", "paused", "resumed", "stopping", "cancelling", "stopped", "completed", "deleted"]
     reason: str = ""
 
 
-Command = (
-    SubmitProject
-    | ShowSystem
-    | StartSystem
-    | PauseSystem
-    | SetLimit
-    | ShowProject
-    | ListExperiments
-    | ListEndings
-    | ShowExperiment
-    | ExplainExperiment
-    | ListMetrics
-    | ListBest
-    | ReadLog
-    | StopExperiment
-    | RetryExperiment
-)
 Nudge = FillPlaces | AdvanceSearch | LaunchExperiment | StopWorkload | ReadSiteLog
 Stream = WorkloadLaunched | MetricsReported | WorkloadEnded | EndingRelayed
-AnyMessage = Command | Nudge | Stream | ExperimentChanged | ProjectChanged
+AnyMessage = Order | Question | Nudge | Stream | ExperimentChanged | ProjectChanged
 
 _ADAPTER: TypeAdapter[AnyMessage] = TypeAdapter(Annotated[AnyMessage, Field(discriminator="type")])
 LONGEST = 1 << 20

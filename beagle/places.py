@@ -17,14 +17,14 @@ from beagle.ports import Store, paged
 from beagle.records import Place, System
 
 
-def set_limit(store: Store, limit: int) -> System:
+def set_limit(store: Store, limit: int, order: str = "") -> System:
     """Let at most `limit` attempts run. Lowering it drains: what runs goes on, and nothing starts until fewer run.
 
     The records of both limits' places are there before the limit changes, closed when new: so whoever slept with an
     older limit in mind finds each of them touched by the newer one, and opens nothing.
     """
     prepare(store, max(limit, system.load(store).limit))
-    after = system.set_limit(store, limit)
+    after = system.set_limit(store, limit, order)
     follow(store, after)
     return after
 

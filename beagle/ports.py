@@ -9,11 +9,11 @@ from typing import Generic, Protocol, TypeVar
 
 from beagle.experiment import Experiment, State, Value
 from beagle.project import Definition
-from beagle.records import Applied, Member, Metric, Observation, Place, Plan, Project, Summary, System
+from beagle.records import Applied, Member, Metric, Model, Observation, Place, Plan, Project, Summary, System
 from beagle.template import Template, Workload
 
-Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied | Member
-R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied, Member)
+Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied | Member | Model
+R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied, Member, Model)
 P = TypeVar("P")
 Cursor = str
 
@@ -35,6 +35,7 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
         "number": Index(("project",), ("number", "id")),
         "ended": Index(("project",), ("ended_at", "id"), where="ended_at"),
         "name": Index(("name",), ("id",)),
+        "removing": Index((), ("removing", "id"), where="removing"),
     },
     Place: {
         "free": Index(("open", "experiment"), ("number", "id")),
@@ -44,16 +45,20 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
     Project: {
         "state": Index(("state",), ("created_at", "id")),
         "digest": Index(("digest",), ("created_at", "id")),
-        "name": Index(("name",), ("created_at", "id")),
+        "name": Index(("hidden", "name"), ("created_at", "id")),
         "source": Index(("source", "state"), ("created_at", "id")),
-        "all": Index((), ("created_at", "id")),
+        "all": Index(("hidden",), ("created_at", "id")),
     },
     Plan: {},
     System: {},
     Summary: {"objective": Index(("project",), ("objective", "tie", "id"), where="objective")},
     Observation: {"log": Index(("project",), ("ordinal", "id"))},
-    Applied: {},
     Member: {"all": Index((), ("id",))},
+    Applied: {"at": Index((), ("at", "id"))},
+    Model: {
+        "name": Index(("name",), ("created_at", "id")),
+        "all": Index((), ("filename", "id")),
+    },
 }
 
 
@@ -114,6 +119,9 @@ class Store(Protocol):
 
     def remove(self, kind: type[R], ids: Sequence[str]) -> None:
         """Those that are not there are left out. An experiment takes its metrics along."""
+
+    def remove_metrics(self, experiments: Sequence[str]) -> None:
+        """All metrics of these experiments, whether there is still a record of them or not."""
 
     def append(self, metrics: Sequence[Metric], *, lazy: bool = False) -> list[bool]:
         """Store each that is new (True); one known by (experiment, attempt, source, sequence) is a repeat (False)."""

@@ -1,7 +1,8 @@
 """What the store keeps besides experiments. Every record has an `id` and a `version` that counts its changes.
 
 Each kind is written by one module: `Place` by `places`, `Project` and `Plan` by `projects`, `System` by `system`,
-`Summary` and `Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway, `Member` by `members`.
+`Summary` and `Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway, `Member` by `members`,
+`Model` by `models`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from beagle.template import Template
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """The one system of a store. `limit` is `experimentsLimit`."""
+    """The one system of a store. `limit` is `experimentsLimit`; projects created until `reset_at` are deleted.
+
+    `orders` are the ids of the last orders that changed it: so a repeat of one is known for that.
+    """
 
     id: str = "system"
     version: int = 0
     running: bool = False
     limit: int = 1
+    reset_at: float = 0.0
+    orders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +50,19 @@ class Place:
 
 
 class ProjectState(StrEnum):
-    """`running` may start experiments; `paused` starts none, and what runs goes on."""
+    """`running` may start experiments; in all others none starts.
+
+    What runs goes on in `paused` and `stopping`, and is being stopped in `cancelling`; these two end as `stopped`. A
+    `deleted` one is shown to nobody, and is being removed.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"
+    STOPPING = "stopping"
+    CANCELLING = "cancelling"
+    STOPPED = "stopped"
     COMPLETED = "completed"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +80,7 @@ class Project:
     """How far a project's search is: `sent` experiments of `planned` (None: open end) have been queued.
 
     `digest` identifies its plan; `source` is the file it came from; `forgiven` is how many failures the user has seen
-    and resumed.
+    and resumed; `ordered_by` is the id of the order that changed it last. `hidden` is what `deleted` means to lists.
     """
 
     id: str
@@ -84,6 +98,8 @@ class Project:
     sent: int = 0
     planned: int | None = None
     forgiven: int = 0
+    ordered_by: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +143,28 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A command whose effect is stored, with the answer that a repeat gets too (JSON)."""
+    """A command that was begun at `at`, on the record `subject`. `answer` (JSON) is what a repeat gets too; it is empty
+    until the effect is stored.
+    """
 
     id: str
     version: int = 0
     answer: str
     at: float
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """An uploaded model template: `name` is its metadata name, `text` the file as it was."""
+
+    id: str
+    version: int = 0
+    filename: str
+    name: str
+    text: str
+    template: Template
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

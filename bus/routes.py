@@ -5,35 +5,22 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
+from typing import get_args
 
+from beagle.commands import Order, Question
 from beagle.messages import (
     AdvanceSearch,
     AnyMessage,
     EndingRelayed,
     ExperimentChanged,
-    ExplainExperiment,
     FillPlaces,
     LaunchExperiment,
-    ListBest,
-    ListEndings,
-    ListExperiments,
-    ListMetrics,
     Message,
     MetricsReported,
-    PauseSystem,
     ProjectChanged,
-    ReadLog,
     ReadSiteLog,
-    RetryExperiment,
-    SetLimit,
-    ShowExperiment,
-    ShowProject,
-    ShowSystem,
-    StartSystem,
-    StopExperiment,
     StopWorkload,
     Streamed,
-    SubmitProject,
     WorkloadEnded,
     WorkloadLaunched,
 )
@@ -58,22 +45,14 @@ class Route:
 
 _STREAM = Route(METRICS, "metric.{shard}.{experiment}-{attempt}")
 
+
+def _gateway_key(kind: type[Message]) -> str:
+    """`StopExperiment` goes to `gateway.stop_experiment`."""
+    return "gateway." + re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
 ROUTES: dict[type[Message], Route] = {
-    SubmitProject: Route(COMMANDS, "gateway.submit_project"),
-    ShowSystem: Route(COMMANDS, "gateway.show_system"),
-    StartSystem: Route(COMMANDS, "gateway.start_system"),
-    PauseSystem: Route(COMMANDS, "gateway.pause_system"),
-    SetLimit: Route(COMMANDS, "gateway.set_limit"),
-    ShowProject: Route(COMMANDS, "gateway.show_project"),
-    ListExperiments: Route(COMMANDS, "gateway.list_experiments"),
-    ListEndings: Route(COMMANDS, "gateway.list_endings"),
-    ShowExperiment: Route(COMMANDS, "gateway.show_experiment"),
-    ExplainExperiment: Route(COMMANDS, "gateway.explain_experiment"),
-    ListMetrics: Route(COMMANDS, "gateway.list_metrics"),
-    ListBest: Route(COMMANDS, "gateway.list_best"),
-    ReadLog: Route(COMMANDS, "gateway.read_log"),
-    StopExperiment: Route(COMMANDS, "gateway.stop_experiment"),
-    RetryExperiment: Route(COMMANDS, "gateway.retry_experiment"),
+    **{kind: Route(COMMANDS, _gateway_key(kind)) for kind in (*get_args(Order), *get_args(Question))},
     FillPlaces: Route(COMMANDS, "queue_manager.fill_places"),
     AdvanceSearch: Route(COMMANDS, "heuristic.advance_search"),
     LaunchExperiment: Route(COMMANDS, "launcher.{site}.launch_experiment"),
@@ -103,9 +82,10 @@ class Binding:
 
 
 # What ended, by the words of the states: `queue` and `pool` are of no interest to a search.
-_ENDINGS = tuple(
-    f"experiment.{state}.*" for state in ("completed", "timeout", "accuracy_limit_reached", "stopped", "failed")
-)
+_ENDED = ("completed", "timeout", "accuracy_limit_reached", "stopped", "failed", "deleted")
+_ENDINGS = tuple(f"experiment.{state}.*" for state in _ENDED)
+# Someone else than its monitor moved an experiment.
+_MOVED = ("experiment.stopped.*", "experiment.queue.*", "experiment.deleted.*")
 
 _FOR_ONE_LAUNCHER = ("launch_experiment", "read_site_log")
 
@@ -119,7 +99,7 @@ def bindings(site: str) -> dict[str, Binding]:
         f"launcher.{site}": Binding(COMMANDS, tuple(f"launcher.{site}.{what}" for what in _FOR_ONE_LAUNCHER)),
         f"stops.{site}": Binding(COMMANDS, (f"launcher.{site}.stop_workload",), each=True),
         "events.heuristic": Binding(EVENTS, _ENDINGS, each=True),
-        "events.monitor": Binding(EVENTS, ("experiment.stopped.*", "experiment.queue.*"), each=True),
+        "events.monitor": Binding(EVENTS, _MOVED, each=True),
     } | {queue: Binding(METRICS, _metric_patterns(queue), single=True) for queue in METRIC_QUEUES}
 
 

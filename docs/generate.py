@@ -16,7 +16,7 @@ from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from actors.watch import ExperimentMonitor
 from beagle.experiment import FINAL, TRANSITIONS, Event, State
-from beagle.messages import Message
+from beagle.message import Command, Message
 from beagle.settings import TABLE
 from bus.routes import COMMANDS, EVENTS, METRICS, ROUTES, SHARDS, Route, bindings
 
@@ -37,6 +37,7 @@ MEANINGS = {
     State.ACCURACY_LIMIT_REACHED: "it reported a metric at or over the limit",
     State.STOPPED: "a user or an early-stopping rule ended it",
     State.FAILED: "an attempt failed, and no retry is left",
+    State.DELETED: "it is shown nowhere; only its number is kept, so that it is not tried again",
 }
 EXCHANGES = {
     COMMANDS: "Orders, questions and nudges. A sender learns when no queue takes one. "
@@ -90,8 +91,9 @@ def messages() -> str:
 
 def _message_intro() -> Iterator[str]:
     yield "A body is one JSON object with `type`, `id` (24 hexadecimal digits), `time` (seconds since the epoch) and"
-    yield "`v`, the version, 1. Further fields are the message's own; an unknown one is refused. The store is the"
-    yield "truth: a nudge that is lost, doubled or late never matters, because its receiver finds the same there.\n"
+    yield "`v`, the version, 1. Further fields are the message's own; an unknown one is refused. What goes to the"
+    yield "gateway may have `expires_at` (seconds since the epoch) besides: after that it is not applied. The store is"
+    yield "the truth: a nudge that is lost, doubled or late never matters, because its receiver finds the same there.\n"
 
 
 def _message(kind: type[Message], route: Route) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _message(kind: type[Message], route: Route) -> Iterator[str]:
     yield f"{_said(kind)}\n"
     handled = [name for name, actor in ACTORS.items() if kind in actor.handles]
     yield f"Key `{route.key}`; handled by {' and '.join(handled) or 'any front end that binds'}.\n"
-    fields = [(name, field) for name, field in kind.model_fields.items() if name not in {*Message.model_fields, "type"}]
+    fields = [(name, field) for name, field in kind.model_fields.items() if name not in {*Command.model_fields, "type"}]
     if fields:
         yield "| field | type | default |\n| --- | --- | --- |"
         yield from (f"| `{name}` | `{_type(field)}` | {_default(field)} |" for name, field in fields)
@@ -124,7 +126,9 @@ def _type(field: FieldInfo) -> str:
     annotation = field.annotation
     plain = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else None
     limits = [f"{word} {getattr(each, key)}" for each in field.metadata for key, word in _LIMITS if hasattr(each, key)]
-    shown = plain or str(annotation).replace("typing.", "").replace("beagle.messages.", "")
+    shown = plain or str(annotation).replace("typing.", "").replace("beagle.messages.", "").replace(
+        "beagle.commands.", ""
+    )
     return ", ".join([shown.replace("|", "\\|"), *limits])
 
 

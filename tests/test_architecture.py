@@ -147,23 +147,28 @@ def test_who_is_sent_a_message_handles_it_and_nobody_else_does(consumers, kind):
 # Who writes what -----------------------------------------------------------------------------------------------------
 
 
+WRITES = {"add", "replace", "append", "remove", "remove_metrics"}
+
+
 def test_each_kind_of_record_has_one_writer():
     writers: dict[str, set[str]] = {}
     for name, node in nodes(ast.Call):
         match node.func:
-            case ast.Attribute(attr="add" | "replace" | "append" | "remove" as method, value=owner) if (
-                ast.unparse(owner).rpartition(".")[2] == "store"
+            case ast.Attribute(attr=method, value=owner) if (
+                method in WRITES and ast.unparse(owner).rpartition(".")[2] == "store"
             ):
                 writers.setdefault(name, set()).add(method)
     assert writers == {
         "beagle/lifecycle.py": {"add", "replace"},
         "beagle/places.py": {"add", "replace"},
-        "beagle/projects.py": {"add", "replace"},
+        "beagle/projects.py": {"add", "replace", "remove"},  # Project and Plan
+        "beagle/models.py": {"add", "replace"},
+        "beagle/removal.py": {"remove", "remove_metrics"},
         "beagle/system.py": {"add", "replace"},
         "beagle/members.py": {"add", "replace", "remove"},
         "actors/watch.py": {"add", "replace", "append"},  # Summary and metrics
         "actors/heuristic.py": {"add"},  # Observation
-        "actors/gateway.py": {"add"},  # Applied
+        "actors/orders/front.py": {"add", "replace"},  # Applied
     }
 
 
@@ -171,8 +176,9 @@ MAKERS = {
     "Place": {"beagle/places.py"},
     "System": {"beagle/system.py"},
     "Observation": {"actors/heuristic.py"},
-    "Applied": {"actors/gateway.py"},
     "Member": {"beagle/members.py"},
+    "Applied": {"actors/orders/front.py"},
+    "Model": {"beagle/models.py"},
     "Metric": {"actors/watch.py"},
 }
 

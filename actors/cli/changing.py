@@ -8,8 +8,14 @@ from actors.cli.client import located, opened, wait_until_dead
 from actors.cli.output import say
 from actors.cli.words import View, clean, plural
 from actors.main import Session
+from beagle.commands import (
+    RetryExperiment,
+    SetLimit,
+    ShowSystem,
+    StopExperiment,
+)
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused
-from beagle.messages import Message, RetryExperiment, SetLimit, ShowSystem, StopExperiment
+from beagle.messages import Message
 from beagle.settings import Settings
 
 

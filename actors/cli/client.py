@@ -12,9 +12,10 @@ from pathlib import Path
 from actors.cli.crash import Crashed
 from actors.cli.words import View
 from actors.main import Session, open_session
+from beagle.commands import ShowSystem
 from beagle.errors import BeagleError, NotFound
 from beagle.folder import NAME, Folder, find
-from beagle.messages import Message, ShowSystem
+from beagle.messages import Message
 from beagle.ports import Cursor, Page, paged
 from beagle.settings import Settings
 

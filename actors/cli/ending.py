@@ -11,7 +11,7 @@ from actors.cli.looking import results
 from actors.cli.output import say, show_table, warn
 from actors.cli.words import View, clean, number, tally
 from actors.main import Session
-from beagle.messages import ListBest, ListExperiments
+from beagle.commands import ListBest, ListExperiments
 
 MOST_RESULTS = 30
 DONE, FAILED = 0, 1

@@ -13,7 +13,7 @@ from actors.cli.client import located, opened, pages
 from actors.cli.output import ExportFormat, say
 from actors.cli.words import View
 from actors.main import Session
-from beagle.messages import ListExperiments
+from beagle.commands import ListExperiments
 from beagle.settings import Settings
 
 _DROPPED = frozenset({"parameters", "metrics"})

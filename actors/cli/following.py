@@ -9,7 +9,7 @@ from datetime import datetime
 
 from actors.cli.words import View, ended, seconds_between
 from actors.main import Session
-from beagle.messages import ListEndings, ShowProject
+from beagle.commands import ListEndings, ShowProject
 
 # Endings are stored by several actors at once, so one may appear behind another that was seen before it.
 OVERLAP = 8

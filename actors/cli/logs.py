@@ -11,8 +11,9 @@ from actors.cli.client import located, opened
 from actors.cli.output import say
 from actors.cli.words import ENDED
 from actors.main import Session
+from beagle.commands import ReadLog, ShowExperiment
 from beagle.errors import NotFound, Refused, Unavailable
-from beagle.messages import Answer, ReadLog, ShowExperiment, new_id
+from beagle.messages import Answer, new_id
 from beagle.settings import Settings
 
 BETWEEN_LOOKS = 0.2

@@ -9,8 +9,7 @@ from itertools import islice
 from actors.cli.client import located, opened, pages
 from actors.cli.output import Format, Table, is_terminal, say, show_list, show_table, show_view, warn
 from actors.cli.words import View, clean, elapsed, moment, number, pairs, plural, tally
-from beagle.experiment import State
-from beagle.messages import (
+from beagle.commands import (
     ExplainExperiment,
     ListBest,
     ListExperiments,
@@ -18,6 +17,7 @@ from beagle.messages import (
     ShowExperiment,
     ShowSystem,
 )
+from beagle.experiment import State
 from beagle.settings import Settings
 
 # More rows than anybody reads on a terminal; Rich would take 3 s to draw ten times as many.

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from beagle import plugins
 from beagle.check import check_together
+from beagle.commands import SubmitProject
 from beagle.definition_file import read_project
 from beagle.documents import read, read_text
 from beagle.errors import InvalidInput
-from beagle.messages import SubmitProject
 from beagle.project import Definition
 from beagle.settings import Settings
 from beagle.template import Template

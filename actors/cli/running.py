@@ -16,9 +16,14 @@ from actors.cli.output import is_terminal, say, warn
 from actors.cli.project_files import ProjectFiles, read_files
 from actors.cli.words import View, clean, ended, plural
 from actors.main import Session
+from beagle.commands import (
+    PauseSystem,
+    SetLimit,
+    ShowSystem,
+    StartSystem,
+)
 from beagle.errors import Unavailable
 from beagle.folder import NAME
-from beagle.messages import PauseSystem, SetLimit, ShowSystem, StartSystem
 from beagle.settings import Settings
 
 FAILED = 1

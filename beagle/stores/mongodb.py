@@ -154,6 +154,10 @@ class MongoStore:
         still = {**found, "_gone": {"$exists": False}}
         self._database.repeat(lambda: self._collections[kind].update_many(still, update))
 
+    def remove_metrics(self, experiments: Sequence[str]) -> None:
+        """As the port says."""
+        self._database.repeat(lambda: self._metrics.remove(experiments))
+
     def append(self, metrics: Sequence[Metric], *, lazy: bool = False) -> list[bool]:  # noqa: ARG002 - the port's
         """As the port says. Each metric is stored for itself, in order: when the store fails, the first ones are."""
         return self._metrics.append(metrics)

@@ -103,6 +103,11 @@ class SqliteStore:
         rows = [(text, (key,)) for key in ids for text in texts]
         self._file.write(partial(_each, rows), lambda _: self._recent.drop(kind, ids))
 
+    def remove_metrics(self, experiments: Sequence[str]) -> None:
+        """As the port says."""
+        rows = [(text, (key,)) for key in experiments for text in sql.REMOVE_METRICS]
+        self._file.write(partial(_each, rows))
+
     def append(self, metrics: Sequence[Metric], *, lazy: bool = False) -> list[bool]:
         """As the port says. All of one call are stored in one transaction, or none."""
         rows = [

@@ -12,8 +12,9 @@ from actors import base
 from actors.base import BusActor, Handlers, World
 from actors.clock import Clock
 from beagle.answers import raise_for
+from beagle.commands import PauseSystem, ShowSystem
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
-from beagle.messages import AdvanceSearch, FillPlaces, PauseSystem, ShowSystem
+from beagle.messages import AdvanceSearch, FillPlaces
 from beagle.projects import Plans
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus

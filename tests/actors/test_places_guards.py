@@ -13,8 +13,9 @@ from actors.gateway import Gateway
 from actors.launcher import Launcher
 from actors.queue_manager import QueueManager
 from beagle import lifecycle, places, system
+from beagle.commands import PauseSystem, StartSystem, StopExperiment
 from beagle.experiment import Claimed, Completed, Experiment, Paused, PlaceRepaired
-from beagle.messages import LaunchExperiment, PauseSystem, StartSystem, StopExperiment
+from beagle.messages import LaunchExperiment
 from beagle.ports import Store
 from beagle.records import Place, System
 from beagle.stores.sqlite import SqliteStore
@@ -361,5 +362,5 @@ def test_each_kind_of_record_is_written_by_its_module_alone(desk, monkeypatch):
         "Experiment": {"lifecycle"},
         "Place": {"places"},
         "System": {"system"},
-        "Applied": {"gateway"},
+        "Applied": {"front"},
     }

@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from beagle import lifecycle, system
+from beagle.commands import (
+    PauseSystem,
+    RetryExperiment,
+    StartSystem,
+    StopExperiment,
+)
 from beagle.errors import Refused
 from beagle.experiment import (
     AccuracyReached,
@@ -23,7 +29,7 @@ from beagle.experiment import (
     Retried,
     TimedOut,
 )
-from beagle.messages import LaunchExperiment, PauseSystem, RetryExperiment, StartSystem, StopExperiment, StopWorkload
+from beagle.messages import LaunchExperiment, StopWorkload
 from beagle.records import Place
 from beagle.template import attempt_of
 from tests.actors.desk import Desk

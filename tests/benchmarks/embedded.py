@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from actors.main import Session, open_session
-from beagle.messages import SetLimit, ShowProject, ShowSystem, StartSystem, SubmitProject
+from beagle.commands import (
+    SetLimit,
+    ShowProject,
+    ShowSystem,
+    StartSystem,
+    SubmitProject,
+)
 from beagle.orchestrators.remains import descendants, read
 from tests.benchmarks.child import Found, serve
 

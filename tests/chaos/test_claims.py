@@ -12,7 +12,7 @@ from actors import queue_manager
 from actors.main import Cast
 from actors.queue_manager import QueueManager
 from beagle import places
-from beagle.messages import PauseSystem
+from beagle.commands import PauseSystem
 from tests.chaos.managers import drowsy, sleeper
 from tests.journeys import ledger
 from tests.journeys.beagle_run import OwnRun, eventually, python, search

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from actors import main
+from beagle.commands import SetLimit, StopExperiment
 from beagle.errors import Unavailable
-from beagle.messages import SetLimit, StopExperiment
 from beagle.stores.sqlite import SqliteStore
 from tests.journeys.beagle_run import OwnRun, eventually, python, search, shell
 from tests.journeys.kennel import Kennel

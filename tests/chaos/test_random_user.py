@@ -9,8 +9,14 @@ import time
 
 import pytest
 
+from beagle.commands import (
+    PauseSystem,
+    RetryExperiment,
+    SetLimit,
+    StartSystem,
+    StopExperiment,
+)
 from beagle.errors import Refused
-from beagle.messages import PauseSystem, RetryExperiment, SetLimit, StartSystem, StopExperiment
 from tests.journeys import ledger
 from tests.journeys.beagle_run import python, search
 from tests.journeys.census import Census, living

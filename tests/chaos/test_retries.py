@@ -7,9 +7,14 @@ import threading
 import pytest
 
 from beagle import lifecycle, projects
+from beagle.commands import (
+    RetryExperiment,
+    SetLimit,
+    ShowProject,
+    StopExperiment,
+)
 from beagle.errors import BeagleError, Refused
 from beagle.experiment import RetryAsked
-from beagle.messages import RetryExperiment, SetLimit, ShowProject, StopExperiment
 from beagle.records import Applied
 from tests.journeys.beagle_run import OwnRun, eventually, search, shell
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from beagle.messages import StopExperiment
+from beagle.commands import StopExperiment
 from tests.journeys import ledger
 from tests.journeys.beagle_run import python, search, shell
 from tests.journeys.census import Census

@@ -7,7 +7,19 @@ from collections.abc import Callable
 from beagle.experiment import Experiment, Failure, State
 from beagle.ports import Page, Record, paged
 from beagle.project import Definition
-from beagle.records import Applied, Member, Metric, Observation, Place, Plan, Project, ProjectState, Summary, System
+from beagle.records import (
+    Applied,
+    Member,
+    Metric,
+    Model,
+    Observation,
+    Place,
+    Plan,
+    Project,
+    ProjectState,
+    Summary,
+    System,
+)
 from beagle.space import Choice, Float, Int, Layers, Lineal
 from beagle.template import Service, Template
 
@@ -109,7 +121,7 @@ def one_of_each() -> list[Record]:
         Place(id="place-1", version=1, number=1, open=True, of=3, experiment="0" * 24, attempt=2, taken_at=5.5),
         project(1),
         plan(),
-        System(version=4, running=True, limit=2**31),
+        System(version=4, running=True, limit=2**31, reset_at=1.5, orders=("a" * 24, "b" * 24)),
         Summary(
             id="0" * 24,
             version=2,
@@ -135,8 +147,17 @@ def one_of_each() -> list[Record]:
             objective=None,
             ended_at=6.0,
         ),
-        Applied(id="command", version=1, answer='{"number": 1}', at=1.5),
         Member(id="launcher.host.1", version=9, kind="launcher", site="host"),
+        Applied(id="command", version=1, answer='{"number": 1}', at=1.5, subject="e" * 24),
+        Model(
+            id="9" * 24,
+            version=1,
+            filename="größer.yml",
+            name="digits",
+            text="services: {}\n",
+            template=plan().template,
+            created_at=2.5,
+        ),
     ]
 
 

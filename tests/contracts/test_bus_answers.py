@@ -7,12 +7,11 @@ import time
 
 import pytest
 
+from beagle.commands import SetLimit, ShowSystem
 from beagle.errors import Full, Unavailable, Unroutable
 from beagle.messages import (
     FillPlaces,
     LaunchExperiment,
-    SetLimit,
-    ShowSystem,
     StopWorkload,
     decode,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from beagle.commands import ShowSystem
 from beagle.errors import Unavailable
-from beagle.messages import ShowSystem
 from bus.memory import MemoryBus
 from bus.routes import bindings
 from tests.contracts.inbox import Inbox, publish

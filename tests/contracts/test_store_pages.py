@@ -91,7 +91,7 @@ def test_projects_are_listed_by_state_digest_and_age(store):
     store.add([*projects[::-1], project(9, state=ProjectState.PAUSED)])
     assert store.page(Project, "state", (ProjectState.RUNNING,)).records == projects
     assert store.page(Project, "digest", ("digest 0",)).records == [projects[0], projects[2]]
-    assert [each.created_at - 1700000000 for each in store.page(Project, "all").records] == [0, 1, 2, 3, 9]
+    assert [each.created_at - 1700000000 for each in store.page(Project, "all", (False,)).records] == [0, 1, 2, 3, 9]
 
 
 @pytest.mark.parametrize("descending", [False, True])

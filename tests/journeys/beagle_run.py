@@ -11,15 +11,10 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from actors.main import Cast, Session, open_session
-from beagle.errors import NotFound
-from beagle.experiment import FINAL, Experiment
-from beagle.folder import Folder
-from beagle.messages import (
-    Answer,
+from beagle.commands import (
     ExplainExperiment,
     ListExperiments,
     ListMetrics,
-    Message,
     RetryExperiment,
     SetLimit,
     ShowExperiment,
@@ -28,6 +23,10 @@ from beagle.messages import (
     StartSystem,
     SubmitProject,
 )
+from beagle.errors import NotFound
+from beagle.experiment import FINAL, Experiment
+from beagle.folder import Folder
+from beagle.messages import Answer, Message
 from tests.journeys import ledger
 from tests.journeys.census import end_all
 

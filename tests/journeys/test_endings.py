@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from beagle.commands import StartSystem, StopExperiment
 from beagle.errors import Refused
-from beagle.messages import StartSystem, StopExperiment
 from tests.journeys.beagle_run import OwnRun, eventually, python, search, shell
 from tests.journeys.census import living
 

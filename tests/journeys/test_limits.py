@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from beagle.messages import SetLimit
+from beagle.commands import SetLimit
 from tests.journeys import ledger
 from tests.journeys.beagle_run import OwnRun, eventually, python, search, shell
 from tests.journeys.census import Census

@@ -11,9 +11,10 @@ import pytest
 
 from actors import main
 from actors.main import GuestSession, open_session
+from beagle.commands import PauseSystem, ShowExperiment, ShowSystem
 from beagle.errors import InvalidInput, NotFound, Refused, Unavailable
 from beagle.folder import Folder
-from beagle.messages import FillPlaces, PauseSystem, ShowExperiment, ShowSystem
+from beagle.messages import FillPlaces
 from tests.journeys.beagle_run import OwnRun, Run, eventually, search, shell
 from tests.journeys.kennel import Kennel
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from beagle.messages import PauseSystem, StartSystem
+from beagle.commands import PauseSystem, StartSystem
 from tests.journeys import ledger
 from tests.journeys.beagle_run import OwnRun, eventually, python, search
 from tests.journeys.census import living

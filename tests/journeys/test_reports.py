@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from beagle.messages import ReadLog
+from beagle.commands import ReadLog
 from tests.journeys.beagle_run import OwnRun, Search, python, search, shell
 
 # Four processes of one service, each by the library and on the standard output that they share.

@@ -18,7 +18,9 @@ from beagle.experiment import (
     TRANSITIONS,
     AccuracyReached,
     Claimed,
+    Cleared,
     Completed,
+    Deleted,
     Event,
     Experiment,
     Failed,
@@ -52,18 +54,21 @@ EVENTS = {
     "retry asked": RetryAsked(),
     "prioritised": Prioritised(2),
     "place repaired": PlaceRepaired(),
+    "deleted": Deleted("d" * 24),
+    "cleared": Cleared(),
 }
 
 # One line for each state: what each event leads to, in the order of EVENTS; `-` is a refusal.
 TABLE = """
-queue                   pool -    -         -       -                      stopped -     -     -      -     queue queue
-pool                    -    pool completed timeout accuracy_limit_reached stopped queue queue failed -     -     -
-completed               -    -    -         -       -                      -       -     -     -      -     -     -
-timeout                 -    -    -         -       -                      -       -     -     -      queue -     -
-accuracy_limit_reached  -    -    -         -       -                      -       -     -     -      -     -     -
-stopped                 -    -    -         -       -                      -       -     -     -      queue -     -
-failed                  -    -    -         -       -                      -       -     -     -      queue -     -
-"""
+queue                  pool -    -         -       -                      stopped -     -     -      -     queue queue deleted -
+pool                   -    pool completed timeout accuracy_limit_reached stopped queue queue failed -     -     -     deleted -
+completed              -    -    -         -       -                      -       -     -     -      -     -     -     deleted -
+timeout                -    -    -         -       -                      -       -     -     -      queue -     -     deleted -
+accuracy_limit_reached -    -    -         -       -                      -       -     -     -      -     -     -     deleted -
+stopped                -    -    -         -       -                      -       -     -     -      queue -     -     deleted -
+failed                 -    -    -         -       -                      -       -     -     -      queue -     -     deleted -
+deleted                -    -    -         -       -                      -       -     -     -      -     -     -     -       deleted
+"""  # noqa: E501 - a table is read by its columns
 ROWS = {words[0]: dict(zip(EVENTS, words[1:], strict=True)) for words in map(str.split, TABLE.strip().splitlines())}
 PAIRS = [(state, word) for state in State for word in EVENTS]
 ALLOWED = [(state, word) for state, word in PAIRS if ROWS[state][word] != "-"]
@@ -100,6 +105,8 @@ SETS = {
     "retry asked": ANEW | {"reason": "asked for by the user", "retried": {}},
     "prioritised": {"priority": 2, "rank": ORDER - 2 * 10**17},
     "place repaired": {},
+    "deleted": {"name": "", "parameters": {}, "reason": "", "removing": NOW, "ordered_by": "d" * 24},
+    "cleared": {"removing": None},
 }
 
 
@@ -175,11 +182,14 @@ def test_the_record_before_is_never_changed(state, word):
 def test_only_a_user_moves_what_has_ended_and_never_what_succeeded_by_itself(state):
     able = {type(event) for word, event in EVENTS.items() if (state, word) in ALLOWED}
     again = state in {State.TIMEOUT, State.STOPPED, State.FAILED}
-    assert able == ({RetryAsked} if again else set())
+    assert able - {Deleted, Cleared} == ({RetryAsked} if again else set())
+    assert able & {Deleted, Cleared} == ({Cleared} if state is State.DELETED else {Deleted})
 
 
 def test_what_ends_and_what_succeeds_is_said_once():
-    assert {State.COMPLETED, State.TIMEOUT, State.ACCURACY_LIMIT_REACHED, State.STOPPED, State.FAILED} == FINAL
+    assert {State.COMPLETED, State.TIMEOUT, State.ACCURACY_LIMIT_REACHED, State.STOPPED, State.FAILED} == (
+        FINAL - {State.DELETED}
+    )
     assert {State.COMPLETED, State.TIMEOUT, State.ACCURACY_LIMIT_REACHED} == SUCCESSES
 
 

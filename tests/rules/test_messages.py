@@ -11,8 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from beagle.commands import SetLimit, StopExperiment
 from beagle.errors import InvalidInput
-from beagle.messages import LONGEST, AnyMessage, MetricsReported, Report, SetLimit, StopExperiment, decode, encode
+from beagle.messages import (
+    LONGEST,
+    AnyMessage,
+    MetricsReported,
+    Report,
+    decode,
+    encode,
+)
 from tests.rules.instances import ONE_OF_EACH
 
 KINDS = get_args(AnyMessage)
