@@ -116,8 +116,12 @@ class BusActor(pykka.ThreadingActor):
 
     def _share(self) -> None:
         """See who lives, and take from what is this replica's by now; what was delivered of the rest goes back."""
-        self.membership.turn()
-        mine = self.membership.share([name for name in self._queues if name in DUTIES])
+        if not self.membership.turn():
+            log.warning("%s slept: what it had may have been another's meanwhile", self.membership.name)
+            self._change_duties(frozenset())
+        self._change_duties(self.membership.share([name for name in self._queues if name in DUTIES]))
+
+    def _change_duties(self, mine: frozenset[str]) -> None:
         before, self.duties = self.duties, mine
         for name in before - mine:
             self._consumers.pop(name).close()

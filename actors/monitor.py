@@ -34,7 +34,7 @@ class Monitor(BusActor):
         # Names of children whose summary is worth writing; they add themselves.
         self._unsaved: set[str] = set()
         self.dropped = Dropped()
-        self._links = Links(self._unsaved.add, self.dropped, Buckets(world.allowance))
+        self._links = Links(self._unsaved.add, self.dropped, Buckets(world.allowance), self.membership)
         self._forwarder: pykka.ActorRef[Any] | None = None
         self._ticks = 0
 

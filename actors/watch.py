@@ -5,30 +5,33 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pykka
 
+from actors.account import Account
 from actors.base import RETRY_AFTER, Handlers, World
 from actors.in_order import InOrder
 from actors.strangers import NOT_BEGUN, Buckets, Dropped, is_raw, matters, report_of, too_fast
 from beagle import lifecycle, removal
 from beagle.errors import NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, State, TimedOut
+from beagle.members import Membership
 from beagle.messages import AnyMessage, ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
-from beagle.metrics import after_exit, at_end, crossing, fold
-from beagle.ports import paged
+from beagle.metrics import after_exit, crossing
 from beagle.project import Definition
-from beagle.records import Metric, Summary
+from beagle.records import Metric
 from bus.port import Delivery
 
 log = logging.getLogger(__name__)
 
 # How long a deadline waits for a launcher that has not read the log to its end yet, after a restart.
 UNHEARD = 10.0
+# The same where only a monitor is new: what was read meanwhile waits in the queue.
+UNQUEUED = 3.0
 LONGEST_WAIT = 60.0
 
 
@@ -58,6 +61,7 @@ class Links:
     unsaved: Callable[[str], None]
     dropped: Dropped
     buckets: Buckets
+    membership: Membership
 
 
 class ExperimentMonitor(InOrder):
@@ -69,9 +73,8 @@ class ExperimentMonitor(InOrder):
         self._identity, _, attempt = name.rpartition("-")
         self._attempt = int(attempt)
         self._experiment: Experiment | None = None
-        self._summary: Summary | None = None
+        self._account: Account | None = None
         self._due = math.inf
-        self._saved: Summary | None = None
         self._leaving = False
 
     def read(self, delivery: Delivery) -> AnyMessage:
@@ -100,10 +103,7 @@ class ExperimentMonitor(InOrder):
 
     def _refuse(self, sentence: str) -> None:
         """Told in the summary alone: what came too fast must not fill the store either."""
-        if self._summary is None:
-            self._load()
-        experiment, definition = self._known()
-        self._summary = fold(self._summary or self._empty(experiment, definition), definition, {}, (sentence,))
+        (self._account or self._load()).fold({}, (sentence,))
         self._links.unsaved(self._name)
 
     def on_told(self, message: object) -> None:
@@ -125,30 +125,30 @@ class ExperimentMonitor(InOrder):
 
     def on_workload_launched(self, message: WorkloadLaunched) -> None:
         experiment = self._reload()
-        if message.fresh:
-            self._summary = self._empty(experiment, self._known()[1])
-        elif self._summary is None:
+        if message.fresh and self._links.membership.alone:
+            self._account = self._begin()
+        elif self._account is None:
             self._load()
         if lifecycle.runs(experiment, self._attempt) and experiment.timeout is not None:
             self._wait_for_deadline(experiment, unheard=0.0)
 
     def on_metrics_reported(self, message: MetricsReported) -> None:
-        if self._summary is None:
-            self._load()
-        experiment, definition = self._known()
+        account, experiment = self._account or self._load(), self._known()[0]
         # Lazily: the attempt dies with the power too, and its ending, which does not, flushes what came before.
         metrics = [self._metric(report, message.time) for report in message.reports]
         new = self.world.store.append(metrics, lazy=True)
         try:
             for report, is_new in zip(message.reports, new, strict=True):
-                if is_new and self._summary is not None:
-                    self._summary = fold(self._summary, definition, report.values, report.refusals)
-                self._judge(experiment, report)
+                if is_new:
+                    account.fold(report.values, report.refusals)
+                self._judge(experiment, report.values, completed=report.completed)
         except Unavailable:
-            self._summary = None  # when the message comes again none of its reports is new: all are read from the store
+            self._account = None  # when the message comes again none of its reports is new: all are read from the store
             raise
         if experiment.launched_at is None:
-            self._summary = None  # read, and judged, again when its launch is stored
+            self._account = None  # read, and judged, again when its launch is stored
+        if not all(new) and not self._links.membership.alone:
+            account.doubt()
         if self._runs():
             self._links.unsaved(self._name)
 
@@ -157,7 +157,7 @@ class ExperimentMonitor(InOrder):
         if stored is None or stored.state is State.DELETED:
             self._forget()
             return
-        if self._summary is None:
+        if self._account is None:
             self._load()
         experiment, definition = self._reload(), self._known()[1]
         if lifecycle.runs(experiment, self._attempt):
@@ -166,7 +166,7 @@ class ExperimentMonitor(InOrder):
 
     def _forget(self) -> None:
         """It was deleted while its metrics came in: what was stored of them since goes too."""
-        self._summary = None
+        self._account = None
         removal.metrics(self.world.store, [self._identity])
         self._leave()
 
@@ -176,11 +176,11 @@ class ExperimentMonitor(InOrder):
             return TimedOut(_over(timeout))
         return after_exit(experiment, definition, message)
 
-    def _judge(self, experiment: Experiment, report: Report) -> None:
+    def _judge(self, experiment: Experiment, values: Mapping[str, float], *, completed: bool) -> None:
         if not self._runs() or experiment.launched_at is None:
             return
-        event: Event | None = crossing(experiment, report.values)
-        if event is None and report.completed:
+        event: Event | None = crossing(experiment, values)
+        if event is None and completed:
             event = Completed("it said so itself")
         if event is not None:
             self._end(event, None)
@@ -202,10 +202,10 @@ class ExperimentMonitor(InOrder):
 
     def _end(self, event: Event, ended: WorkloadEnded | None) -> None:
         """Write the summary, then the ending: whoever sees the ending sees the summary."""
-        experiment, definition = self._known()
-        if self._summary is not None and experiment.launched_at is not None:
+        experiment, _ = self._known()
+        if self._account is not None and experiment.launched_at is not None:
             ended_at = self.world.now() if ended is None else ended.ended_at
-            self._summary = at_end(self._summary, definition, max(0.0, ended_at - experiment.launched_at))
+            self._account.close(max(0.0, ended_at - experiment.launched_at))
         self._save()
         try:
             step = lifecycle.advance(self.world.store, experiment, event, self.world.now())
@@ -216,18 +216,26 @@ class ExperimentMonitor(InOrder):
             self._experiment = step.after
             self.announce(step)
 
-    def _load(self) -> None:
+    def _begin(self) -> Account:
+        experiment, definition = self._known()
+        return Account(self.world.store, experiment, self._attempt, definition)
+
+    def _load(self) -> Account:
         """What is known of the attempt, from the store: any monitor can take over at any moment."""
-        experiment, definition = self._reload(), self._known()[1]
-        self._summary = self._empty(experiment, definition)
-        store, attempt = self.world.store, self._attempt
-        for metric in paged(lambda after: store.metrics(experiment.id, attempt, after=after, limit=1000)):
-            self._summary = fold(self._summary, definition, metric.values, metric.refusals)
-            self._judge(experiment, Report(source=metric.source, sequence=metric.sequence, values=metric.values))
+        experiment = self._reload()
+        self._account = account = self._begin()
+        for metric in account.read():
+            self._judge(experiment, metric.values, completed=False)
         if not lifecycle.runs(experiment, self._attempt):
             self._leave()
         elif experiment.launched_at is not None and experiment.timeout is not None:
-            self._wait_for_deadline(experiment, unheard=UNHEARD)
+            self._wait_for_deadline(experiment, unheard=UNQUEUED if self._is_followed(experiment) else UNHEARD)
+        return account
+
+    def _is_followed(self, experiment: Experiment) -> bool:
+        """Whether its launcher has been reading its log all the time, while this monitor is new."""
+        watcher, membership = experiment.watcher, self._links.membership
+        return watcher is not None and not membership.alone and membership.lives(watcher)
 
     def _wait_for_deadline(self, experiment: Experiment, *, unheard: float) -> None:
         # From the store's wall clock to a wait of this process: a clock that jumped can shorten it to nothing or
@@ -243,19 +251,8 @@ class ExperimentMonitor(InOrder):
         self.world.clock.tell(self.actor_ref, _Deadline(), after=left)
 
     def _save(self) -> None:
-        summary = self._summary
-        if summary is None or summary == self._saved or (not summary.count + summary.refused and not summary.objective):
-            return
-        self._saved = summary
-        if self.world.store.add([summary], lazy=True) == [True]:
-            return
-        stored = self.world.store.get(Summary, summary.id)
-        if stored is not None and stored.attempt <= summary.attempt:
-            self.world.store.replace(stored, replace(summary, version=stored.version + 1), lazy=True)
-
-    def _empty(self, experiment: Experiment, definition: Definition) -> Summary:
-        tie = -experiment.number if definition.direction == "max" else experiment.number
-        return Summary(id=experiment.id, project=experiment.project, attempt=self._attempt, tie=tie)
+        if self._account is not None:
+            self._account.save()
 
     def _metric(self, report: Report, at: float) -> Metric:
         return Metric(

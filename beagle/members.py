@@ -59,8 +59,11 @@ class Membership(Protocol):
     name: str
     alone: bool
 
-    def turn(self) -> None:
-        """Say that this replica lives, and see who else does: at its start, then every second."""
+    def turn(self) -> bool:
+        """Say that this replica lives, and see who else does: at its start, then every second.
+
+        False when the last time is so long ago that others may have taken this one for dead, and its duties over.
+        """
 
     def leave(self) -> None:
         """It ends in an orderly way: what was its goes to others at once."""
@@ -88,7 +91,8 @@ class Alone:
     def __init__(self, kind: str, site: str) -> None:
         self.name, self._site = f"{kind}.{site}", site
 
-    def turn(self) -> None: ...
+    def turn(self) -> bool:
+        return True
 
     def leave(self) -> None: ...
 
@@ -128,12 +132,15 @@ class Members:
         self._stored = False
         self._seen: dict[str, _Seen] = {}
         self._watched, self._looked_at = 0.0, monotonic()
+        self._renewed_at = self._looked_at
         # Replaced as a whole, for those who ask from other threads.
         self._living: tuple[Member, ...] = (self._own,)
 
-    def turn(self) -> None:
+    def turn(self) -> bool:
+        before, self._renewed_at = self._renewed_at, self._monotonic()
         self._renew()
         self._look()
+        return self._monotonic() - before < DEAD_AFTER
 
     def leave(self) -> None:
         self.store.remove(Member, [self.name])

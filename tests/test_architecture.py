@@ -166,7 +166,8 @@ def test_each_kind_of_record_has_one_writer():
         "beagle/removal.py": {"remove", "remove_metrics"},
         "beagle/system.py": {"add", "replace"},
         "beagle/members.py": {"add", "replace", "remove"},
-        "actors/watch.py": {"add", "replace", "append"},  # Summary and metrics
+        "actors/account.py": {"add", "replace"},  # Summary
+        "actors/watch.py": {"append"},  # Metric
         "actors/heuristic.py": {"add"},  # Observation
         "actors/orders/front.py": {"add", "replace"},  # Applied
     }

@@ -233,3 +233,11 @@ def test_one_that_is_alone_has_all_and_writes_nothing(hall):
     assert alone.lives(alone.name)
     assert not alone.lives("launcher.elsewhere")
     assert hall.ids() == []
+
+
+def test_one_that_slept_for_longer_than_a_life_is_told_so_once(hall):
+    one = hall.join()
+    hall.time += DEAD_AFTER + 1
+    assert not one.turn()
+    hall.time += 1
+    assert one.turn()
