@@ -13,7 +13,7 @@ from actors.base import BusActor, Handlers, World
 from beagle import lifecycle, projects, removal
 from beagle.errors import NotFound, Refused
 from beagle.experiment import FINAL, Experiment, State, Stopped, Value, queue_order
-from beagle.messages import AdvanceSearch, ExperimentChanged, FillPlaces, ProjectChanged
+from beagle.messages import ExperimentChanged, FillPlaces, ProjectChanged
 from beagle.plugins import heuristic
 from beagle.ports import Heuristic, paged
 from beagle.project import Definition
@@ -38,9 +38,10 @@ class _Wake:
 
 @dataclass(slots=True)
 class _Search:
-    """One project's heuristic with what it has observed so far."""
+    """One project's heuristic with what it has observed, and how many it has suggested, so far."""
 
     heuristic: Heuristic
+    sent: int
     observed: int = 0
     known: dict[str, int] = field(default_factory=dict)
     dry: bool = False
@@ -48,7 +49,10 @@ class _Search:
 
 
 class HeuristicActor(BusActor):
-    """One at a time works on a project; a restart tells the heuristic its log again and goes on where it was."""
+    """Works on the projects that fall to it among the living; whoever takes one over tells the heuristic its log again.
+
+    Should two work on one for a moment, the log has one order, and the experiment of a number is the first one's.
+    """
 
     kind = "heuristic"
 
@@ -59,14 +63,17 @@ class HeuristicActor(BusActor):
         self._wake_at = math.inf
 
     def reconcile(self) -> None:
+        for gone in [identity for identity in self._searches if not self.membership.mine(identity)]:
+            del self._searches[gone]  # another goes on with it, and this one would know less than the log
         for project in projects.runnable(self.world.store):
             self._wake(project.id)
         paused = self.world.store.page(Project, "state", (ProjectState.PAUSED,), limit=1000).records
         for project in paused:
             self._wake(project.id)
 
-    def on_advance_search(self, order: AdvanceSearch) -> None:
-        self._wake(order.project)
+    def on_project_changed(self, event: ProjectChanged) -> None:
+        if event.event in {"created", "resumed"}:
+            self._wake(event.project)
 
     def on_experiment_changed(self, event: ExperimentChanged) -> None:
         self._wake(event.project, event.experiment)
@@ -79,6 +86,8 @@ class HeuristicActor(BusActor):
                 self._guarded(lambda p=project, e=experiments: self._advance(p, e))  # type: ignore[misc]
 
     def _wake(self, project: str, experiment: str | None = None) -> None:
+        if not self.membership.mine(project):
+            return
         self._ended.setdefault(project, set()).update({experiment} if experiment else ())
         search = self._searches.get(project)
         if search is not None and search.patient and experiment is not None:
@@ -100,7 +109,9 @@ class HeuristicActor(BusActor):
         if project.state not in projects.SEARCHING:
             self._searches.pop(identity, None)
             return
-        search = self._searches.get(identity) or self._begin(project)
+        search = self._searches.get(identity)
+        if search is None or search.sent != project.sent:  # another suggested meanwhile
+            search = self._begin(project)
         counts = self.world.store.counts(identity)
         if not ended:
             ended = self._unheard(project, search, counts)
@@ -113,7 +124,7 @@ class HeuristicActor(BusActor):
 
     def _begin(self, project: Project) -> _Search:
         definition = self.world.plans.of(project.id).definition
-        search = _Search(heuristic(definition.heuristic)(definition, project.sent))
+        search = _Search(heuristic(definition.heuristic)(definition, project.sent), project.sent)
         store = self.world.store
         for observation in paged(lambda after: store.page(Observation, "log", (project.id,), after=after, limit=1000)):
             self._take_in(search, observation)
@@ -121,16 +132,25 @@ class HeuristicActor(BusActor):
         return search
 
     def _observe(self, project: Project, search: _Search, ended: set[str]) -> None:
-        """Log what ended, then tell the heuristic."""
-        found = [self.world.store.get(Experiment, identity) for identity in ended]
-        news = [e for e in found if e is not None and self._is_new(search, e)]
-        news.sort(key=lambda e: (e.ended_at or 0.0, e.id))
-        observations = [self._observation(search.observed + n, e) for n, e in enumerate(news)]
-        self.world.store.add(observations, lazy=True)
-        if observations and self.world.store.get(Project, project.id) is None:
-            removal.observations(self.world.store, project.id)
-        for observation in observations:
-            self._take_in(search, observation)
+        """Log what ended, then tell the heuristic. A place in the log is the first one's who writes it."""
+        store = self.world.store
+        found = [experiment for identity in ended if (experiment := store.get(Experiment, identity)) is not None]
+        found.sort(key=lambda e: (e.ended_at or 0.0, e.id))
+        while news := [experiment for experiment in found if self._is_new(search, experiment)]:
+            observations = [self._observation(search.observed + n, e) for n, e in enumerate(news)]
+            added = store.add(observations, lazy=True)
+            if store.get(Project, project.id) is None:
+                removal.observations(store, project.id)
+            if not all(added):
+                self._catch_up(project, search)
+                continue
+            for observation in observations:
+                self._take_in(search, observation)
+
+    def _catch_up(self, project: Project, search: _Search) -> None:
+        """What another has logged meanwhile."""
+        while (logged := self.world.store.get(Observation, _log_id(project.id, search.observed))) is not None:
+            self._take_in(search, logged)
 
     def _unheard(self, project: Project, search: _Search, counts: dict[State, int]) -> set[str]:
         """What ended without this actor hearing of it: the counts tell how many, the list of endings which."""
@@ -151,15 +171,16 @@ class HeuristicActor(BusActor):
 
     @staticmethod
     def _take_in(search: _Search, observation: Observation) -> None:
-        search.observed += 1
-        search.known[observation.experiment] = observation.attempt
-        search.heuristic.observe(observation)
+        search.observed = max(search.observed, observation.ordinal + 1)
+        if search.known.get(observation.experiment, 0) < observation.attempt:
+            search.known[observation.experiment] = observation.attempt
+            search.heuristic.observe(observation)
 
     def _observation(self, ordinal: int, experiment: Experiment) -> Observation:
         summary = self.world.store.get(Summary, experiment.id)
         seen = summary.objective if summary is not None and summary.attempt == experiment.attempt else None
         return Observation(
-            id=f"{experiment.id}-{experiment.attempt}",
+            id=_log_id(experiment.project, ordinal),
             project=experiment.project,
             ordinal=ordinal,
             experiment=experiment.id,
@@ -178,17 +199,20 @@ class HeuristicActor(BusActor):
             total = search.heuristic.total
             search.dry = batch > 0 and len(suggestions) < batch and total is not None
             if suggestions:
-                self._queue(project, suggestions)
+                self._queue(project, search, suggestions)
                 self._wake(project.id)
                 return
         self._complete(project, search, counts)
 
-    def _queue(self, project: Project, suggestions: list[dict[str, Value]]) -> None:
+    def _queue(self, project: Project, search: _Search, suggestions: list[dict[str, Value]]) -> None:
         now = self.world.now()
         first = project.sent + 1
         definition = self.world.plans.of(project.id).definition
         new = [_experiment(project, definition, first + n, values, now) for n, values in enumerate(suggestions)]
-        lifecycle.create(self.world.store, new)
+        if lifecycle.create(self.world.store, new) < len(new):
+            # Another was faster with some of them: its values hold, and this search knows no more which they are.
+            self._searches.pop(project.id, None)
+        search.sent += len(new)
         try:
             projects.sent(self.world.store, project, project.sent + len(new))
         except (Refused, NotFound):
@@ -197,10 +221,12 @@ class HeuristicActor(BusActor):
         self.nudge(FillPlaces())
 
     def _take_back(self, project: Project, new: list[Experiment]) -> None:
-        """The project was stopped or removed while this actor slept: nobody looks for what it queued after that."""
+        """The project ended or was removed while this actor slept: nobody looks for what it queued after that."""
         store, current = self.world.store, self.world.store.get(Project, project.id)
         if current is None:
             removal.experiments(store, [experiment.id for experiment in new])
+        elif current.state is ProjectState.COMPLETED:
+            projects.reopen(store, current)
         elif current.state is ProjectState.STOPPED:
             for experiment in new:
                 with suppress(Refused, NotFound):
@@ -221,7 +247,11 @@ class HeuristicActor(BusActor):
         self._searches.pop(project.id, None)
         self.nudge(ProjectChanged(project=project.id, event="completed", reason=reason))
 
-    handles: ClassVar[Handlers] = {AdvanceSearch: on_advance_search, ExperimentChanged: on_experiment_changed}
+    handles: ClassVar[Handlers] = {ProjectChanged: on_project_changed, ExperimentChanged: on_experiment_changed}
+
+
+def _log_id(project: str, ordinal: int) -> str:
+    return f"{project}-{ordinal}"
 
 
 def _experiment(

@@ -79,7 +79,7 @@ class Ensemble:
             "monitor": (cast.monitor, (*METRIC_QUEUES, "events.monitor"), ()),
             "launcher": (cast.launcher, (f"launcher.{site}", f"stops.{site}"), (orchestrator,)),
             "gateway": (cast.gateway, ("gateway",), (check,)),
-            "heuristic": (cast.heuristic, ("heuristic", "events.heuristic"), ()),
+            "heuristic": (cast.heuristic, ("events.heuristic",), ()),
             "queue_manager": (cast.queue_manager, ("queue_manager",), ()),
         }
         for kind in KINDS:

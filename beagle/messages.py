@@ -26,13 +26,6 @@ class FillPlaces(Message):
     type: Literal["FillPlaces"] = "FillPlaces"
 
 
-class AdvanceSearch(Message):
-    """A project may want its next experiments."""
-
-    type: Literal["AdvanceSearch"] = "AdvanceSearch"
-    project: str
-
-
 class LaunchExperiment(Message):
     """An experiment took a place and may start, at this site."""
 
@@ -152,7 +145,7 @@ class ProjectChanged(Message):
     reason: str = ""
 
 
-Nudge = FillPlaces | AdvanceSearch | LaunchExperiment | StopWorkload | ReadSiteLog
+Nudge = FillPlaces | LaunchExperiment | StopWorkload | ReadSiteLog
 Stream = WorkloadLaunched | MetricsReported | WorkloadEnded | EndingRelayed
 AnyMessage = Order | Question | Nudge | Stream | ExperimentChanged | ProjectChanged
 

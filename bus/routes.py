@@ -9,7 +9,6 @@ from typing import get_args
 
 from beagle.commands import Order, Question
 from beagle.messages import (
-    AdvanceSearch,
     AnyMessage,
     EndingRelayed,
     ExperimentChanged,
@@ -54,7 +53,6 @@ def _gateway_key(kind: type[Message]) -> str:
 ROUTES: dict[type[Message], Route] = {
     **{kind: Route(COMMANDS, _gateway_key(kind)) for kind in (*get_args(Order), *get_args(Question))},
     FillPlaces: Route(COMMANDS, "queue_manager.fill_places"),
-    AdvanceSearch: Route(COMMANDS, "heuristic.advance_search"),
     LaunchExperiment: Route(COMMANDS, "launcher.{site}.launch_experiment"),
     StopWorkload: Route(COMMANDS, "launcher.{site}.stop_workload"),
     ReadSiteLog: Route(COMMANDS, "launcher.{site}.read_site_log"),
@@ -95,10 +93,9 @@ def bindings(site: str) -> dict[str, Binding]:
     return {
         "gateway": Binding(COMMANDS, ("gateway.*",)),
         "queue_manager": Binding(COMMANDS, ("queue_manager.*",)),
-        "heuristic": Binding(COMMANDS, ("heuristic.*",)),
         f"launcher.{site}": Binding(COMMANDS, tuple(f"launcher.{site}.{what}" for what in _FOR_ONE_LAUNCHER)),
         f"stops.{site}": Binding(COMMANDS, (f"launcher.{site}.stop_workload",), each=True),
-        "events.heuristic": Binding(EVENTS, _ENDINGS, each=True),
+        "events.heuristic": Binding(EVENTS, (*_ENDINGS, "project.*.*"), each=True),
         "events.monitor": Binding(EVENTS, _MOVED, each=True),
     } | {queue: Binding(METRICS, _metric_patterns(queue), single=True) for queue in METRIC_QUEUES}
 

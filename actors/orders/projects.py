@@ -22,7 +22,7 @@ from beagle.commands import (
 )
 from beagle.errors import InvalidInput, NotFound
 from beagle.message import Answer
-from beagle.messages import AdvanceSearch, FillPlaces, ProjectChanged
+from beagle.messages import FillPlaces, ProjectChanged
 from beagle.records import Model, Project
 from beagle.template import Template
 
@@ -49,7 +49,6 @@ class ProjectOrders(SystemOrders):
         stored, known = submission.store(store, self.world.now())
         for project in stored:
             self.nudge(ProjectChanged(project=project.id, event="resumed" if known else "created"))
-            self.nudge(AdvanceSearch(project=project.id))
         self.nudge(FillPlaces())
         return {"projects": [views.project_view(store, p) for p in stored], "taken_up": known}
 
@@ -62,7 +61,6 @@ class ProjectOrders(SystemOrders):
     def resume_project(self, order: ResumeProject) -> Answer:
         store = self.world.store
         answer = self._change(order, "resumed", lambda p: projects.resume(store, p, store.counts(p.id), order.id))
-        self.nudge(AdvanceSearch(project=answer["project"]["id"]))
         self.nudge(FillPlaces())
         return answer
 

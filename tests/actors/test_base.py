@@ -12,9 +12,9 @@ from actors import base
 from actors.base import BusActor, Handlers, World
 from actors.clock import Clock
 from beagle.answers import raise_for
-from beagle.commands import PauseSystem, ShowSystem
+from beagle.commands import PauseSystem, ShowProject, ShowSystem
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
-from beagle.messages import AdvanceSearch, FillPlaces
+from beagle.messages import FillPlaces
 from beagle.projects import Plans
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
@@ -71,7 +71,7 @@ def script():
 
 @pytest.fixture
 def actor(world, script):
-    actor = Scripted.start(world, ("gateway", "queue_manager", "heuristic"), script)
+    actor = Scripted.start(world, ("gateway", "queue_manager"), script)
     yield actor
     actor.stop()
 
@@ -134,8 +134,8 @@ def test_one_bad_moment_loses_no_nudge(world, actor, script):
 
 
 def test_what_it_does_not_handle_is_buried_or_told(world, actor):
-    world.bus.publish(AdvanceSearch(project="p"))
-    assert eventually(lambda: world.bus.dead_letters(9))[0].reason == "Scripted does not handle AdvanceSearch"
+    world.bus.publish(ShowProject(project="p"))
+    assert eventually(lambda: world.bus.dead_letters(9))[0].reason == "Scripted does not handle ShowProject"
     with pytest.raises(InvalidInput, match="Scripted does not handle PauseSystem"):
         ask(world, PauseSystem())
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from beagle.messages import AdvanceSearch, decode
+from beagle.commands import ShowProject
+from beagle.messages import decode
 from bus.port import Bus, Consumer, Delivery
 
 # What a bounded queue of these tests holds.
@@ -49,7 +50,7 @@ def eventually(true: Callable[[], bool]) -> None:
 
 def publish(bus: Bus, *projects: str) -> None:
     for project in projects:
-        bus.publish(AdvanceSearch(project=project))
+        bus.publish(ShowProject(project=project))
 
 
 def projects_of(deliveries: list[Delivery]) -> list[str]:

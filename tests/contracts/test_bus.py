@@ -7,12 +7,8 @@ import threading
 
 import pytest
 
-from beagle.messages import (
-    AdvanceSearch,
-    MetricsReported,
-    Report,
-    decode,
-)
+from beagle.commands import ShowProject
+from beagle.messages import MetricsReported, Report, decode
 from bus.port import Delivery
 from bus.routes import COMMANDS, METRICS
 from tests.contracts.inbox import Inbox, eventually, projects_of, publish
@@ -21,11 +17,11 @@ from tests.contracts.inbox import Inbox, eventually, projects_of, publish
 
 
 def test_a_message_comes_as_it_was_sent_with_its_exchange_and_key(bus):
-    sent = AdvanceSearch(project="größer 🐶")
+    sent = ShowProject(project="größer 🐶")
     bus.publish(sent)
-    delivery = Inbox(bus, "heuristic").one()
+    delivery = Inbox(bus, "gateway").one()
     assert decode(delivery.body) == sent
-    assert (delivery.exchange, delivery.key) == (COMMANDS, "heuristic.advance_search")
+    assert (delivery.exchange, delivery.key) == (COMMANDS, "gateway.show_project")
     assert (delivery.redelivered, delivery.asked) == (0, False)
 
 
@@ -43,11 +39,11 @@ def test_what_arrives_is_bytes_and_no_object_of_the_sender(bus):
 
 def test_messages_wait_for_the_first_consumer_in_their_order(bus):
     publish(bus, "a", "b", "c")
-    assert projects_of(Inbox(bus, "heuristic").first(3)) == ["a", "b", "c"]
+    assert projects_of(Inbox(bus, "gateway").first(3)) == ["a", "b", "c"]
 
 
 def test_messages_come_in_order_to_a_consumer_that_is_there(bus):
-    inbox = Inbox(bus, "heuristic", prefetch=1)
+    inbox = Inbox(bus, "gateway", prefetch=1)
     for number in range(20):
         publish(bus, str(number))
         inbox.one(number + 1).ack()
@@ -56,16 +52,16 @@ def test_messages_come_in_order_to_a_consumer_that_is_there(bus):
 
 def test_what_was_acknowledged_never_comes_again(bus):
     publish(bus, "a", "b")
-    inbox = Inbox(bus, "heuristic")
+    inbox = Inbox(bus, "gateway")
     inbox.one(1).ack()
     inbox.first(2)
     inbox.consumer.close()
-    assert projects_of([Inbox(bus, "heuristic").one()]) == ["b"]
+    assert projects_of([Inbox(bus, "gateway").one()]) == ["b"]
 
 
 def test_a_requeued_message_comes_again_first_and_counted(bus):
     publish(bus, "a", "b")
-    inbox = Inbox(bus, "heuristic", prefetch=1)
+    inbox = Inbox(bus, "gateway", prefetch=1)
     inbox.one(1).requeue()
     inbox.one(2).requeue()
     settle_from_third = inbox.one(3)
@@ -77,7 +73,7 @@ def test_a_requeued_message_comes_again_first_and_counted(bus):
 
 def test_no_more_than_the_prefetch_is_handed_out_unacknowledged(bus):
     publish(bus, "a", "b", "c")
-    inbox = Inbox(bus, "heuristic", prefetch=2)
+    inbox = Inbox(bus, "gateway", prefetch=2)
     inbox.first(2)
     publish(bus, "d")
     assert len(inbox.deliveries) == 2
@@ -88,7 +84,7 @@ def test_no_more_than_the_prefetch_is_handed_out_unacknowledged(bus):
 @pytest.mark.parametrize("settled", ["ack", "requeue", "bury"])
 def test_a_delivery_settled_twice_counts_once(bus, settled):
     publish(bus, "a", "b", "c")
-    inbox = Inbox(bus, "heuristic", prefetch=1)
+    inbox = Inbox(bus, "gateway", prefetch=1)
     first = inbox.one()
     first.ack()
     inbox.one(2)
@@ -104,45 +100,45 @@ def test_a_delivery_settled_twice_counts_once(bus, settled):
 
 def test_what_a_closed_consumer_held_comes_again_in_its_old_order_and_counted(bus):
     publish(bus, "a", "b", "c", "d", "e")
-    inbox = Inbox(bus, "heuristic", prefetch=3)
+    inbox = Inbox(bus, "gateway", prefetch=3)
     inbox.first(3)
     inbox.one(2).ack()
     inbox.first(4)
     inbox.consumer.close()
-    again = Inbox(bus, "heuristic")
+    again = Inbox(bus, "gateway")
     assert projects_of(again.first(4)) == ["a", "c", "d", "e"]
     assert [delivery.redelivered for delivery in again.first(4)] == [1, 1, 1, 0]
 
 
 def test_an_acknowledgement_after_the_close_counts_no_more(bus):
     publish(bus, "a")
-    inbox = Inbox(bus, "heuristic")
+    inbox = Inbox(bus, "gateway")
     late = inbox.one()
     inbox.consumer.close()
     late.ack()
-    assert projects_of([Inbox(bus, "heuristic").one()]) == ["a"]
+    assert projects_of([Inbox(bus, "gateway").one()]) == ["a"]
 
 
 def test_a_closed_consumer_gets_nothing_more_and_closing_again_does_nothing(bus):
-    inbox = Inbox(bus, "heuristic")
+    inbox = Inbox(bus, "gateway")
     inbox.consumer.close()
     inbox.consumer.close()
     publish(bus, "a")
-    assert projects_of(Inbox(bus, "heuristic").first(1)) == ["a"]
+    assert projects_of(Inbox(bus, "gateway").first(1)) == ["a"]
     assert inbox.deliveries == []
 
 
 def test_what_one_consumer_held_goes_to_another_that_is_there(bus):
     publish(bus, "a")
-    first = Inbox(bus, "heuristic")
+    first = Inbox(bus, "gateway")
     first.one()
-    second = Inbox(bus, "heuristic")
+    second = Inbox(bus, "gateway")
     first.consumer.close()
     assert second.one().redelivered == 1
 
 
 def test_competing_consumers_share_a_queue_and_each_message_is_handled_once(bus):
-    inboxes = [Inbox(bus, "heuristic", prefetch=1) for _ in range(3)]
+    inboxes = [Inbox(bus, "gateway", prefetch=1) for _ in range(3)]
     publish(bus, "a", "b", "c")
     held = [inbox.one() for inbox in inboxes]
     publish(bus, "d", "e", "f")
@@ -154,7 +150,7 @@ def test_competing_consumers_share_a_queue_and_each_message_is_handled_once(bus)
 
 
 def test_a_busy_consumer_leaves_the_work_to_an_idle_one(bus):
-    busy, idle = Inbox(bus, "heuristic", prefetch=1), Inbox(bus, "heuristic", prefetch=1)
+    busy, idle = Inbox(bus, "gateway", prefetch=1), Inbox(bus, "gateway", prefetch=1)
     publish(bus, "a", "b")
     held, other = busy.one(), idle.one()
     assert sorted(projects_of([held, other])) == ["a", "b"]
@@ -174,7 +170,7 @@ def test_two_threads_that_publish_lose_nothing_and_keep_their_own_order(bus):
             seen.append(decode(delivery.body).project)
         delivery.ack()
 
-    consumer = bus.consume("heuristic", take, prefetch=1000)
+    consumer = bus.consume("gateway", take, prefetch=1000)
     threads = [threading.Thread(target=publish, args=(bus, *(f"{name}{n}" for n in range(200)))) for name in "xy"]
     for thread in threads:
         thread.start()

@@ -43,7 +43,7 @@ def test_a_full_queue_refuses_and_takes_again_once_there_is_room(bus):
     publish(bus, *"abcde")
     with pytest.raises(Full):
         publish(bus, "f")
-    inbox = Inbox(bus, "heuristic", prefetch=1)
+    inbox = Inbox(bus, "gateway", prefetch=1)
     settle(inbox, 1)
     inbox.one(2)
     publish(bus, "g")
@@ -85,7 +85,7 @@ def test_what_is_raw_must_be_taken_too_unless_it_is_an_event(bus):
         bus.publish_raw(METRICS, "metric.9.nobody", b"")
     publish(bus, *"abcde")
     with pytest.raises(Full):
-        bus.publish_raw(COMMANDS, "heuristic.anything", b"")
+        bus.publish_raw(COMMANDS, "gateway.anything", b"")
 
 
 def test_its_own_threads_are_alive(bus):
@@ -148,11 +148,12 @@ def test_a_question_that_nobody_answers_ends_at_its_time(bus):
 def test_an_answer_that_comes_too_late_is_dropped(bus):
     with pytest.raises(Unavailable):
         bus.request(ShowSystem(), timeout=0.01)
-    late = Inbox(bus, "gateway").one()
+    inbox = Inbox(bus, "gateway")
+    late = inbox.one()
     late.answer({"late": True})
     late.ack()
     publish(bus, "a")
-    assert projects_of([Inbox(bus, "heuristic").one()]) == ["a"]
+    assert projects_of([inbox.one(2)]) == ["a"]
 
 
 def test_a_question_survives_the_consumer_that_died_with_it(bus):

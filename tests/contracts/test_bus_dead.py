@@ -25,7 +25,7 @@ def bury(bus: Bus, *projects: str) -> list[DeadLetter]:
     before = len(bus.dead_letters(100))
     for number, project in enumerate(projects, 1):
         publish(bus, project)
-        inbox = Inbox(bus, "heuristic", prefetch=1)
+        inbox = Inbox(bus, "gateway", prefetch=1)
         inbox.one().bury(f"{project} is not known")
         dead(bus, before + number)
         inbox.consumer.close()
@@ -35,11 +35,11 @@ def bury(bus: Bus, *projects: str) -> list[DeadLetter]:
 def test_a_buried_message_is_kept_with_its_reason_and_comes_no_more(bus):
     began = time.time()
     publish(bus, "a", "b")
-    inbox = Inbox(bus, "heuristic", prefetch=1)
+    inbox = Inbox(bus, "gateway", prefetch=1)
     inbox.one().bury("it has no project — größer")
     inbox.one(2).ack()
     (letter,) = dead(bus, 1)
-    assert (letter.queue, letter.exchange, letter.key) == ("heuristic", COMMANDS, "heuristic.advance_search")
+    assert (letter.queue, letter.exchange, letter.key) == ("gateway", COMMANDS, "gateway.show_project")
     assert letter.reason == "it has no project — größer"
     assert decode(letter.body).project == "a"
     assert began - 1 <= letter.at <= time.time() + 1
@@ -53,11 +53,11 @@ def test_a_message_that_comes_back_for_ever_is_buried_in_the_end(bus):
         back.append(delivery.redelivered)
         delivery.requeue()
 
-    consumer = bus.consume("heuristic", refuse, prefetch=1)
+    consumer = bus.consume("gateway", refuse, prefetch=1)
     publish(bus, "a")
     (letter,) = dead(bus, 1)
     assert letter.reason == f"it came back {DELIVERY_LIMIT} times"
-    assert (letter.queue, letter.key) == ("heuristic", "heuristic.advance_search")
+    assert (letter.queue, letter.key) == ("gateway", "gateway.show_project")
     assert back == list(range(DELIVERY_LIMIT + 1))
     consumer.close()
 
@@ -65,10 +65,10 @@ def test_a_message_that_comes_back_for_ever_is_buried_in_the_end(bus):
 def test_a_message_whose_consumers_die_of_it_is_buried_in_the_end(bus):
     publish(bus, "a", "b")
     for _ in range(DELIVERY_LIMIT + 1):
-        inbox = Inbox(bus, "heuristic", prefetch=1)
+        inbox = Inbox(bus, "gateway", prefetch=1)
         assert projects_of(inbox.first(1)) == ["a"]
         inbox.consumer.close()
-    assert projects_of(Inbox(bus, "heuristic").first(1)) == ["b"]
+    assert projects_of(Inbox(bus, "gateway").first(1)) == ["b"]
     assert [letter.reason for letter in dead(bus, 1)] == [f"it came back {DELIVERY_LIMIT} times"]
 
 
@@ -84,10 +84,10 @@ def test_dead_letters_are_listed_oldest_first_as_often_as_one_likes_and_as_many_
 def test_a_replayed_letter_goes_where_it_was_going_and_is_dead_no_more(bus):
     _, second, _ = bury(bus, "a", "b", "c")
     assert bus.replay(second.id)
-    delivery = Inbox(bus, "heuristic").one()
+    delivery = Inbox(bus, "gateway").one()
     assert decode(delivery.body).project == "b"
-    assert (delivery.exchange, delivery.key, delivery.own) == (COMMANDS, "heuristic.advance_search", True)
-    assert (delivery.redelivered, delivery.asked, delivery.type) == (0, False, "AdvanceSearch")
+    assert (delivery.exchange, delivery.key, delivery.own) == (COMMANDS, "gateway.show_project", True)
+    assert (delivery.redelivered, delivery.asked, delivery.type) == (0, False, "ShowProject")
     delivery.ack()
     assert [letter.reason[0] for letter in dead(bus, 2)] == ["a", "c"]
     assert not bus.replay(second.id)
@@ -97,7 +97,7 @@ def test_a_replayed_letter_can_be_buried_and_replayed_again(bus):
     (letter,) = bury(bus, "a")
     for number in range(3):
         assert bus.replay(letter.id)
-        inbox = Inbox(bus, "heuristic")
+        inbox = Inbox(bus, "gateway")
         inbox.one().bury(f"again {number}")
         (letter,) = dead(bus, 1)
         assert letter.reason == f"again {number}"

@@ -13,7 +13,7 @@ from tests.contracts.inbox import Inbox, publish
 
 def test_a_closed_bus_takes_nothing_and_delivers_nothing():
     bus = MemoryBus(bindings("local"))
-    inbox = Inbox(bus, "heuristic")
+    inbox = Inbox(bus, "gateway")
     bus.close()
     with pytest.raises(Unavailable, match="closed"):
         publish(bus, "a")

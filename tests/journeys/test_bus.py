@@ -27,7 +27,7 @@ if test $N = 7; then exit 3; fi
 if test $N = 8; then exec sleep 60; fi
 """
 ENDINGS = {"completed": 6, "accuracy_limit_reached": 1, "failed": 1, "timeout": 1}
-NUDGES = {"FillPlaces", "AdvanceSearch", "LaunchExperiment", "StopWorkload", "ExperimentChanged", "ProjectChanged"}
+NUDGES = {"FillPlaces", "LaunchExperiment", "StopWorkload", "ExperimentChanged", "ProjectChanged"}
 # Who may write what: (actor, what it was handling) for each step of an experiment.
 WRITERS = {
     ("queue", "pool"): {("QueueManager", "FillPlaces"), ("QueueManager", "reconcile")},

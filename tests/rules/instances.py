@@ -38,7 +38,6 @@ from beagle.commands import (
     UploadTemplate,
 )
 from beagle.messages import (
-    AdvanceSearch,
     EndingRelayed,
     ExperimentChanged,
     FillPlaces,
@@ -111,7 +110,6 @@ _MESSAGES: tuple[Message, ...] = (
     StopExperiment(**_HEAD, experiment=_E, reason="too slow\n🐶"),
     RetryExperiment(**_HEAD, experiment=_E),
     FillPlaces(**_HEAD),
-    AdvanceSearch(**_HEAD, project=_P),
     LaunchExperiment(**_STREAM, site="local"),
     StopWorkload(**_STREAM, site="local", watcher="launcher.host.1"),
     ReadSiteLog(**_STREAM, site="local", stream="err", offset=9),
