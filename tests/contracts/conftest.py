@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,22 +18,34 @@ from bus.routes import bindings
 from tests.contracts.inbox import LONGEST
 from tests.contracts.workloads import World
 from tests.contracts.worlds import WORLDS
+from tests.servers.mongodb import fresh_database
+
+Opening = Callable[[], Store]
+
+
+@contextmanager
+def sqlite(_: pytest.FixtureRequest) -> Iterator[Opening]:
+    with TemporaryDirectory() as folder:
+        yield lambda: SqliteStore(Path(folder) / "beagle.sqlite")
+
+
+@contextmanager
+def mongodb(request: pytest.FixtureRequest) -> Iterator[Opening]:
+    with fresh_database(request.getfixturevalue("mongodb")) as address:
+        yield lambda: MongoStore(address)
+
+
+@pytest.fixture(params=[sqlite, mongodb], ids=["sqlite", "mongodb"])
+def fresh(request) -> Callable[[], AbstractContextManager[Opening]]:
+    """Each time a store of its own, as what opens it again and again."""
+    return lambda: request.param(request)
 
 
 @pytest.fixture
-def sqlite(tmp_path) -> Callable[[], Store]:
-    return lambda: SqliteStore(tmp_path / "beagle.sqlite")
-
-
-@pytest.fixture
-def mongo(database) -> Callable[[], Store]:
-    return lambda: MongoStore(database)
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def opening(request) -> Callable[[], Store]:
+def opening(fresh) -> Iterator[Opening]:
     """Opens the same store again and again."""
-    return request.getfixturevalue(request.param)
+    with fresh() as opens:
+        yield opens
 
 
 @pytest.fixture

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from beagle.experiment import Experiment, State
+from beagle.ports import Store
 from beagle.records import Metric
-from beagle.stores.sqlite import SqliteStore
 from tests.contracts.records import experiment, metric, walk
 
 PROJECTS = ("a" * 24, "b" * 24)
@@ -23,19 +23,17 @@ batches = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["out", "err"]),
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """`model` and `reported` are what the store should hold. Its folder goes with the machine."""
+    """`model` and `reported` are what the store should hold. What it is kept in goes with the machine."""
 
     seen = Bundle("seen")
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: Callable[[], AbstractContextManager[Callable[[], Store]]]) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.life = ExitStack()
+        self.open = self.life.enter_context(fresh())
         self.store = self.open()
         self.model: dict[str, Experiment] = {}
         self.reported: list[Metric] = []
-
-    def open(self) -> SqliteStore:
-        return SqliteStore(Path(self.folder.name) / "beagle.sqlite")
 
     @rule(target=seen, number=st.integers(1, 8), project=projects, state=states, rank=ranks)
     def add(self, number: int, project: str, state: State, rank: int) -> Experiment:
@@ -70,6 +68,10 @@ class StoreMachine(RuleBasedStateMachine):
             known.add((attempt, source, sequence))
         assert self.store.append(metrics) == new
         self.reported += [each for each, is_new in zip(metrics, new, strict=True) if is_new]
+
+    @rule()
+    def repair(self) -> None:
+        self.store.repair()
 
     @rule()
     def open_again(self) -> None:
@@ -120,8 +122,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.store.close()
-        self.folder.cleanup()
+        self.life.close()
 
 
-TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+def test_a_store_answers_as_its_model_does(fresh):
+    run_state_machine_as_test(
+        lambda: StoreMachine(fresh), settings=settings(max_examples=30, stateful_step_count=40, deadline=None)
+    )
