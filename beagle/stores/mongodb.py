@@ -110,10 +110,11 @@ class MongoStore:
             conditions = documents.beyond(index, equal, place, "$lt" if descending else "$gt")
         sort, collection = documents.sort(index, descending=descending), self._collections[kind]
         rows: list[Document] = []
+        hint = documents.hint(index)
         for condition in conditions:
             if len(rows) < most:
                 piece = collection.find(
-                    condition, {"_body": 1}, sort=sort, limit=most - len(rows), batch_size=most, hint=index
+                    condition, {"_body": 1}, sort=sort, limit=most - len(rows), batch_size=most, hint=hint
                 )
                 rows += self._database.repeat(partial(_all, piece))
         records = [self._codec.decode(kind, row["_body"]) for row in rows[:limit]]
@@ -129,7 +130,7 @@ class MongoStore:
                 if found < most:
                     left = most - found
                     found += self._database.repeat(
-                        partial(collection.count_documents, condition, limit=left, hint=index)
+                        partial(collection.count_documents, condition, limit=left, hint=documents.hint(index))
                     )
         return found
 

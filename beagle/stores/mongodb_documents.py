@@ -22,6 +22,8 @@ from beagle.stores.mongodb_database import Document
 
 K = TypeVar("K")
 
+_MOST_BYTES = 15_000_000  # of the 16 MiB that a document may have
+
 # How many writes of a record are remembered, so that one whose answer was lost is known again.
 KEPT = 8
 
@@ -44,7 +46,12 @@ class Documents:
                 **({"partialFilterExpression": {index.where: {"$exists": True}}} if index.where else {}),
             )
             for name, index in self._indexes.items()
+            if self.hint(name) == name
         ]
+
+    def hint(self, name: str) -> str:
+        """What the server calls the index: that of the id alone is there always, and goes by one name."""
+        return "_id_" if self.sort(name, descending=False) == [("_id", ASCENDING)] else name
 
     def new(self, record: Record, write: ObjectId) -> Document:
         """Raises `InvalidInput` for what cannot be stored."""
@@ -55,7 +62,10 @@ class Documents:
         found = dict(zip(self._columns, map(plain, self._read(record)), strict=True))
         kept = {field: value for field, value in found.items() if value is not None}
         checked(*kept.values(), record.version)
-        update = {"$set": {"_version": record.version, "_body": self._codec.encode(record), **kept}}
+        body = self._codec.encode(record)
+        if len(body) > _MOST_BYTES // 4 and len(body.encode()) > _MOST_BYTES:
+            raise InvalidInput([f"MongoDB cannot hold this value: {record.id[:50]!r} has more than 15 MB"])
+        update = {"$set": {"_version": record.version, "_body": body, **kept}}
         return update if len(kept) == len(found) else {**update, "$unset": dict.fromkeys(found.keys() - kept, "")}
 
     def emptied(self) -> dict[str, Document]:
