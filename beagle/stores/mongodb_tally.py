@@ -148,7 +148,7 @@ class Tally:
             self._tallies.delete_one(key)  # projects come and go
 
     def _opened(self, name: str) -> Document:
-        """The tally of that name, with nothing noted."""
+        """The tally of that name, with nothing noted: marks read from now on are those that it counts."""
         found = self._tallies.find_one(name)
         if found is None:
             found = {"_id": name, "_stamp": ObjectId(), "n": {}}
