@@ -63,13 +63,14 @@ class Search:
     more: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     name: str = "trial"
+    grace: str = "2s"
 
     def order(self, folder: Path) -> SubmitProject:
         parameters = self.parameters or [{"name": "N", "type": "int", "min": 1, "max": self.count}]
         given = {"PYTHONPATH": str(ROOT), "LEDGER": str(folder / "ledger"), **self.environment}
         environment = {**given, **{parameter["name"]: "0" for parameter in parameters}}
         services = {
-            name: {"command": command, "environment": environment, "stop_grace_period": "2s"}
+            name: {"command": command, "environment": environment, "stop_grace_period": self.grace}
             for name, command in self.commands.items()
         }
         definition = {"name": self.name, "template": "template.json", "parameters": parameters, **self.more}

@@ -1,8 +1,8 @@
 """Schedulers in processes of their own, to be killed and stopped. Run as a module it is the process that forks them:
 everything is imported there once, so that one is up after 50 ms instead of 700.
 
-Lines in: `start <cast> <folder>`, `kill <pid>`. Line out: the process id of one that is ready, or `dead`. At the end of
-the input all are killed.
+Lines in: `start <cast> <orchestrator> <folder>`, `kill <pid>`. Line out: the process id of one that is ready, or
+`dead`. At the end of the input all are killed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from actors.main import Cast, GuestSession, open_session
 from actors.queue_manager import QueueManager
 from beagle.errors import BeagleError
 from beagle.folder import Folder
+from beagle.settings import Settings
 from tests.journeys.beagle_run import ROOT, Run
 from tests.journeys.census import end_all
 
@@ -41,8 +42,9 @@ CASTS = {"usual": Cast(), "stopping": Cast(queue_manager=Stopping)}
 class Kennel:
     """Starts and kills schedulers of one folder; a context manager, at whose end nothing of them is left."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, orchestrator: str = "process") -> None:
         self.folder = folder
+        self._orchestrator = orchestrator
         self._state = Folder(folder / "state")
         self._forker = subprocess.Popen(
             [sys.executable, "-m", "tests.journeys.kennel"],
@@ -66,7 +68,7 @@ class Kennel:
 
     def start(self, cast: str = "usual") -> None:
         """Returns when it listens."""
-        self.pid = int(self._order(f"start {cast} {self._state.path}"))
+        self.pid = int(self._order(f"start {cast} {self._orchestrator} {self._state.path}"))
 
     def kill(self) -> None:
         """As `kill -9`; returns when it is dead."""
@@ -93,14 +95,14 @@ class Kennel:
         return self._forker.stdout.readline().strip()
 
 
-def _fork(cast: str, folder: str) -> int:
+def _fork(cast: str, orchestrator: str, folder: str) -> int:
     ready, up = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(ready)
         os.close(0)
         try:
-            open_session(Path(folder), scheduling=True, cast=CASTS[cast])
+            open_session(Path(folder), settings=Settings(orchestrator=orchestrator), scheduling=True, cast=CASTS[cast])
             os.write(up, b"1")
         except BeagleError as error:
             print(error, file=sys.stderr)
@@ -123,9 +125,9 @@ def _kill(pid: int) -> None:
 def main() -> None:
     alive: set[int] = set()
     for line in sys.stdin:
-        order, *words = line.split(maxsplit=2)
+        order, *words = line.split(maxsplit=3)
         if order == "start":
-            pid = _fork(words[0], words[1].strip())
+            pid = _fork(words[0], words[1], words[2].strip())
             alive.add(pid)
             print(pid, flush=True)
         else:
