@@ -52,20 +52,16 @@ class Monitor(BusActor):
             self._ticks = 0  # what came is looked after at once
 
     def _take_metrics(self, delivery: Delivery) -> None:
-        if is_raw(delivery):
-            self._take_raw(delivery)
-        elif "." in delivery.key:
-            self._child(delivery.key.rpartition(".")[2]).tell(delivery)
-        else:
-            self._forward(delivery)
-
-    def _take_raw(self, delivery: Delivery) -> None:
+        name, raw = delivery.key.rpartition(".")[2], is_raw(delivery)
+        if not raw and name in self._children:
+            self._children[name].tell(delivery)
+            return
         try:
             whose = speaker(delivery.key)
         except InvalidInput as error:
             delivery.bury(str(error))
             return
-        if whose.queue != delivery.queue:
+        if raw and whose.queue != delivery.queue:
             # A CC header leads a message to other queues; its key stays that for which its sender was let in.
             self.dropped.note(NOT_ITS_QUEUE)
             delivery.ack()
