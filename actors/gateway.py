@@ -6,7 +6,10 @@ What each does is in `actors/orders/`, by what it is about.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
+
+import pykka
 
 from actors.base import Handlers, World
 from actors.orders.experiments import ExperimentOrders
@@ -68,8 +71,7 @@ class Gateway(Questions):
 
     def __init__(self, world: World, queues: tuple[str, ...], check_template: Callable[[Template], list[str]]) -> None:
         super().__init__(world, queues, check_template)
-        means = Means(store=world.store, now=world.now, announce=self.announce, nudge=self.nudge, quiet=self.quiet)
-        self._sweep = Sweep(means)
+        self._sweep = Sweep(Means(world=world, announce=self.announce, nudge=self.nudge, quiet=self.quiet))
         self._sweeping = False
 
     def reconcile(self) -> None:
@@ -81,8 +83,9 @@ class Gateway(Questions):
 
     def sweep_soon(self) -> None:
         if not self._sweeping:
-            self._sweeping = True
-            self.actor_ref.tell(_Sweep())
+            with suppress(pykka.ActorDeadError):  # it ends: the next tick of another, or of the next one, sweeps
+                self.actor_ref.tell(_Sweep())
+                self._sweeping = True
 
     def on_told(self, message: object) -> None:
         if isinstance(message, _Sweep):

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from actors.base import World
 from beagle import lifecycle, places, projects, removal
 from beagle.errors import NotFound, Refused
 from beagle.experiment import Cleared, Deleted, Event, Experiment, State, Stopped
 from beagle.lifecycle import Step
 from beagle.messages import AnyMessage, ProjectChanged
-from beagle.ports import Cursor, Store
+from beagle.ports import Cursor
 from beagle.records import Project, ProjectState
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,7 @@ class Means:
     """What the sweep works with: `quiet` is for how many seconds nothing of a deleted one may be found before the last
     of it is removed: whoever slept while it was removed may write late."""
 
-    store: Store
-    now: Callable[[], float]
+    world: World
     announce: Callable[[Step], None]
     nudge: Callable[[AnyMessage], None]
     quiet: float
@@ -49,7 +49,7 @@ class Means:
 
 class Sweep:
     def __init__(self, means: Means) -> None:
-        self._means, self._store = means, means.store
+        self._means, self._store, self._now = means, means.world.store, means.world.now
         self._removing: dict[str, _Removing] = {}
         self._look_at = 0.0
 
@@ -65,7 +65,7 @@ class Sweep:
                 more |= self._wind_up(project)
         more |= self._clear_experiments()
         if time.monotonic() >= self._look_at:
-            many = removal.applied(self._store, self._means.now() - ANSWERS_KEPT)
+            many = removal.applied(self._store, self._now() - ANSWERS_KEPT)
             self._look_at = time.monotonic() + (0.0 if many else ANSWERS_LOOK)
             more |= many
         return more
@@ -81,7 +81,7 @@ class Sweep:
         if counts[State.QUEUE] or counts[State.POOL]:
             return bool(counts[State.QUEUE])
         try:
-            ended = projects.end(self._store, project, self._means.now())
+            ended = projects.end(self._store, project, self._now())
         except (Refused, NotFound) as faster:
             log.info("%s", faster)
         else:
@@ -118,7 +118,7 @@ class Sweep:
         unheld = [e for e in found.records if not places.held_by(self._store, e.id)]
         removal.metrics(self._store, [e.id for e in unheld])
         for experiment in unheld:
-            if self._means.now() - (experiment.removing or 0.0) >= self._means.quiet:
+            if self._now() - (experiment.removing or 0.0) >= self._means.quiet:
                 self._move([experiment], Cleared(), announced=False)
         return found.next is not None and len(unheld) > 0
 
@@ -129,7 +129,7 @@ class Sweep:
         """Lazily: the mark at the project says the same again. Of those that waited nobody needs to hear."""
         for experiment in experiments:
             try:
-                step = lifecycle.advance_exactly(self._store, experiment, event, self._means.now(), lazy=True)
+                step = lifecycle.advance_exactly(self._store, experiment, event, self._now(), lazy=True)
             except (Refused, NotFound) as moved:
                 log.info("%s", moved)
             else:
