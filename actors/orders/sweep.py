@@ -108,6 +108,7 @@ class Sweep:
         following = removal.by_number(self._store, project, state.number)
         if following is None:
             removal.project(self._store, project.id)
+            log.info("nothing is left of the project %s", project.name)
             return False
         state.number = following
         return True

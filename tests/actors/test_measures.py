@@ -16,8 +16,9 @@ from actors.clock import Clock
 from actors.journal import Json
 from actors.measures import Measures
 from beagle import places, system
+from beagle.commands import ShowSystem
 from beagle.errors import Refused, Unavailable
-from beagle.messages import FillPlaces, LaunchExperiment, ShowSystem
+from beagle.messages import FillPlaces, LaunchExperiment
 from beagle.projects import Plans
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus

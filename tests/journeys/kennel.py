@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from actors.gateway import Gateway
 from actors.main import Cast, GuestSession, open_session
 from actors.queue_manager import QueueManager
 from beagle.errors import BeagleError
@@ -36,7 +37,13 @@ class Stopping(QueueManager):
             os.kill(os.getpid(), signal.SIGSTOP)
 
 
-CASTS = {"usual": Cast(), "stopping": Cast(queue_manager=Stopping)}
+class Impatient(Gateway):
+    """Nobody sleeps for long here."""
+
+    quiet = 0.2
+
+
+CASTS = {"usual": Cast(), "stopping": Cast(queue_manager=Stopping), "impatient": Cast(gateway=Impatient)}
 
 
 class Kennel:
