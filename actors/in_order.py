@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from actors.base import RETRY_AFTER, BusActor, World
+from actors.base import RETRY_AFTER, World
+from actors.crew import Crew, CrewActor
 from bus.port import Delivery
 
 
@@ -13,11 +14,11 @@ class _Again:
     """What had to wait may be tried again."""
 
 
-class InOrder(BusActor):
+class InOrder(CrewActor):
     """Behind a message that waits, for the store or the bus, all wait."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, world: World, crew: Crew) -> None:
+        super().__init__(world, crew)
         self.waiting: deque[Delivery] = deque()
 
     def take(self, delivery: Delivery) -> None:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import pykka
 
-from actors.base import BusActor, Handlers, World
+from actors.base import Handlers, World
+from actors.crew import Crew, CrewActor
 from actors.strangers import NOT_ITS_QUEUE, Buckets, Dropped, Forwarder, is_raw
 from actors.watch import ExperimentMonitor, Leave, Links, Look, Save
 from beagle.errors import InvalidInput
@@ -21,15 +22,19 @@ from bus.routes import METRICS, shard
 
 log = logging.getLogger(__name__)
 
+# Of the host and all its monitors together. More than one for when they wait: for a disk, or a store at the other end
+# of a network.
+THREADS = 16
 
-class Monitor(BusActor):
+
+class Monitor(CrewActor):
     """The host: it forwards each delivery unread to the experiment's own actor, which settles it."""
 
     kind = "monitor"
     child = ExperimentMonitor
 
     def __init__(self, world: World, queues: tuple[str, ...]) -> None:
-        super().__init__(world, queues)
+        super().__init__(world, Crew("monitors", THREADS), queues)
         self._children: dict[str, pykka.ActorRef[Any]] = {}
         # Names of children whose summary is worth writing; they add themselves.
         self._unsaved: set[str] = set()
@@ -72,7 +77,7 @@ class Monitor(BusActor):
 
     def _forward(self, delivery: Delivery) -> None:
         if self._forwarder is None:
-            self._forwarder = Forwarder.start(self.world, self._links.dropped, self._links.buckets)
+            self._forwarder = Forwarder.start(self.world, self.crew, self._links.dropped, self._links.buckets)
         self._forwarder.tell(delivery)
 
     def on_told(self, message: object) -> None:
@@ -109,8 +114,9 @@ class Monitor(BusActor):
     def on_stop(self) -> None:
         super().on_stop()
         forwarder = [] if self._forwarder is None else [self._forwarder]
-        for stopped in [actor.stop(block=False) for actor in (*forwarder, *self._children.values())]:
-            stopped.get()
+        for actor in (*forwarder, *self._children.values()):
+            actor.stop(block=False)
+        self.crew.close()
 
     def _is_mine(self, name: str) -> bool:
         return f"metrics.{shard(name.rpartition('-')[0])}" in self.duties
@@ -118,7 +124,7 @@ class Monitor(BusActor):
     def _child(self, name: str) -> pykka.ActorRef[Any]:
         child = self._children.get(name)
         if child is None:
-            child = self.child.start(self.world, name, self.actor_ref, self._links)
+            child = self.child.start(self.world, self.crew, name, self.actor_ref, self._links)
             self._children[name] = child
         return child
 

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import ClassVar
 
 from actors.base import Handlers, World
+from actors.crew import Crew
 from actors.in_order import InOrder
 from beagle import lifecycle
 from beagle.bucket import Allowance, Bucket
@@ -113,8 +114,8 @@ class Forwarder(InOrder):
     The ending of such an attempt takes the same way, so that it comes after what its programs published.
     """
 
-    def __init__(self, world: World, dropped: Dropped, buckets: Buckets) -> None:
-        super().__init__(world)
+    def __init__(self, world: World, crew: Crew, dropped: Dropped, buckets: Buckets) -> None:
+        super().__init__(world, crew)
         self._dropped, self._buckets = dropped, buckets
         # How many messages each experiment's next one has to answer for.
         self._excess: Counter[str] = Counter()

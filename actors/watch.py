@@ -14,6 +14,7 @@ import pykka
 
 from actors.account import Account
 from actors.base import RETRY_AFTER, Handlers, World
+from actors.crew import Crew
 from actors.in_order import InOrder
 from actors.strangers import NOT_BEGUN, Buckets, Dropped, is_raw, matters, report_of, too_fast
 from beagle import lifecycle, removal
@@ -56,7 +57,7 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What the host lends to all its monitors; they use it from their own threads."""
+    """What the host lends to all its monitors; they use it from any thread."""
 
     unsaved: Callable[[str], None]
     dropped: Dropped
@@ -67,8 +68,8 @@ class Links:
 class ExperimentMonitor(InOrder):
     """Everything of one attempt arrives here in its order, and is acknowledged after it is stored."""
 
-    def __init__(self, world: World, name: str, host: pykka.ActorRef[Any], links: Links) -> None:
-        super().__init__(world)
+    def __init__(self, world: World, crew: Crew, name: str, host: pykka.ActorRef[Any], links: Links) -> None:
+        super().__init__(world, crew)
         self._name, self._host, self._links = name, host, links
         self._identity, _, attempt = name.rpartition("-")
         self._attempt = int(attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -10,9 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pykka import ActorRegistry
+
 from actors.base import World
 from actors.clock import Clock
 from actors.monitor import Monitor
+from actors.watch import ExperimentMonitor
 from beagle import lifecycle, projects
 from beagle.errors import Full
 from beagle.experiment import Claimed, Experiment, Launched, queue_order, transition
@@ -49,7 +53,7 @@ def run(folder: str, monitors: int, metrics: int, patience: float) -> Found:
     before, threads = _resident_mib(), threading.active_count()
     started = time.perf_counter()
     host = Monitor.start(world, tuple(f"metrics.{shard}" for shard in range(SHARDS)))
-    _until(lambda: threading.active_count() - threads > monitors, LONGEST)
+    _until(lambda: _watching() >= monitors, LONGEST)
     created, idle = time.perf_counter() - started, _resident_mib()
     started = time.perf_counter()
     feeder = threading.Thread(target=_publish, args=(bus, running, metrics), daemon=True)
@@ -59,6 +63,7 @@ def run(folder: str, monitors: int, metrics: int, patience: float) -> Found:
         "seconds": time.perf_counter() - started,
         "drained": drained,
         "created": created,
+        "actors": _watching(),
         "threads": threading.active_count() - threads - feeder.is_alive(),
         "idle_mib": idle - before,
         "fed_mib": _resident_mib() - before,
@@ -184,13 +189,19 @@ def _insert(store: SqliteStore, running: list[str], metrics: int) -> float:
     return time.perf_counter() - started
 
 
+def _watching() -> int:
+    """How many monitors have read what is stored of their experiment, and wait for its deadline."""
+    monitors = [ref._actor_weakref() for ref in ActorRegistry.get_by_class(ExperimentMonitor)]
+    return sum(monitor is not None and monitor._due < math.inf for monitor in monitors)
+
+
 def _until(look: Callable[[], bool], seconds: float) -> bool:
     """Whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not look():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.005)
+        time.sleep(0.02)
     return True
 
 

@@ -1,0 +1,137 @@
+"""A few threads that many actors share: each runs in one of them at a time, and takes its messages in their order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from typing import Any
+
+from actors.base import BusActor, World
+
+# An actor that always has another message lets the rest have their turn after so many.
+TURN = 20
+# So many actors that are ready wait for each thread that works, before another thread is woken.
+WAITING = 4
+
+
+class Crew:
+    """At most `most` threads, each started when it is first needed. Safe from any thread."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
+        self._lock = threading.Lock()
+        self._ready: deque[CrewActor] = deque()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def hand(self, actor: CrewActor) -> None:
+        """Give it a turn soon.
+
+        Of a few that are ready one thread does all: there is one interpreter, and to wake another thread for it costs
+        more than most messages do. When threads wait for a disk or a server, more are soon ready, and others wake.
+        """
+        with self._lock:
+            self._ready.append(actor)
+            if len(self._ready) <= WAITING * (len(self._threads) - self._idle):
+                return
+            if not self._idle:
+                self._grow()
+                return
+            self._idle -= 1
+        self._wake.put(True)  # noqa: FBT003 - a thread is to look for work
+
+    def close(self) -> None:
+        """Returns when every actor has had its turns, and ends the threads.
+
+        Called in one of these it takes turns too, and that thread ends after the turn that it is in.
+        """
+        while (actor := self._next()) is not None:
+            actor.turn()
+        for _ in self._threads:
+            self._wake.put(False)  # noqa: FBT003 - a thread is to end
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _next(self) -> CrewActor | None:
+        with self._lock:
+            return self._ready.popleft() if self._ready else None
+
+    def _grow(self) -> None:
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                actor = self._ready.popleft() if self._ready else None
+                self._idle += actor is None
+            if actor is not None:
+                actor.turn()
+            elif not self._wake.get():
+                return
+
+
+class _Inbox:
+    """Whoever puts into one that rests hands its actor to the crew."""
+
+    def __init__(self, actor: CrewActor) -> None:
+        self._actor = actor
+        self._lock = threading.Lock()
+        self._envelopes: deque[Any] = deque()
+        self._rests = False  # it is handed over by its start
+        self._left = TURN
+
+    def put(self, envelope: object) -> None:
+        with self._lock:
+            self._envelopes.append(envelope)
+            if not self._rests:
+                return
+            self._rests = False
+        self._actor.crew.hand(self._actor)
+
+    def get(self) -> Any:  # noqa: ANN401 - what Pykka put in
+        """Called within the actor's turn; raises `queue.Empty` at the end of it."""
+        with self._lock:
+            if self._envelopes and self._left:
+                self._left -= 1
+                return self._envelopes.popleft()
+            self._left = TURN
+            self._rests = not self._envelopes
+            more = not self._rests
+        if more:
+            self._actor.crew.hand(self._actor)
+        raise queue.Empty
+
+    def empty(self) -> bool:
+        return not self._envelopes
+
+
+class CrewActor(BusActor):
+    """An actor as any other, but without a thread of its own: while it has no message it costs its memory only."""
+
+    def __init__(self, world: World, crew: Crew, queues: tuple[str, ...] = ()) -> None:
+        self.crew = crew
+        self._started = False
+        super().__init__(world, queues)
+
+    def _create_actor_inbox(self) -> Any:  # type: ignore[override]  # noqa: ANN401 - as in `BusActor`
+        return _Inbox(self)
+
+    def _start_actor_loop(self) -> None:
+        self.crew.hand(self)
+
+    def turn(self) -> None:
+        """Pykka's own loop, for as long as there are messages."""
+        try:
+            if not self._started:
+                self._started = True
+                self._actor_loop_setup()
+            self._actor_loop_running()
+        except queue.Empty:
+            return
+        self._actor_loop_teardown()

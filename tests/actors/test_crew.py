@@ -1,0 +1,168 @@
+"""Actors that share threads are actors like others: one message at a time, in order, to the end, and none starves."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pykka
+import pytest
+
+from actors.base import World
+from actors.clock import Clock
+from actors.crew import WAITING, Crew, CrewActor
+from beagle.projects import Plans
+from beagle.stores.sqlite import SqliteStore
+from bus.memory import MemoryBus
+from tests.contracts.workloads import eventually
+
+MOST = 3
+
+
+class Noting(CrewActor):
+    """Notes what it was told, in which thread, and whether it was ever in two at once."""
+
+    def __init__(self, world: World, crew: Crew) -> None:
+        super().__init__(world, crew)
+        self.heard: list[object] = []
+        self.threads: set[int] = set()
+        self.busy, self.overlapped, self.over = False, False, False
+
+    def on_told(self, message: object) -> None:
+        self.overlapped |= self.busy
+        self.busy = True
+        self.threads.add(threading.get_ident())
+        if callable(message):
+            message()
+        self.heard.append(message)
+        self.busy = False
+
+    def on_stop(self) -> None:
+        self.over = True
+
+
+@pytest.fixture
+def world(tmp_path):
+    store, clock = SqliteStore(tmp_path / "beagle.sqlite"), Clock()
+    yield World(store=store, bus=MemoryBus({}), clock=clock, site="here", plans=Plans(store))
+    clock.close()
+    store.close()
+
+
+@pytest.fixture
+def crew():
+    crew = Crew("crew", MOST)
+    yield crew
+    crew.close()
+
+
+@pytest.fixture
+def join(world, crew):
+    """Starts an actor; with it comes the actor itself, to look at."""
+
+    def start() -> tuple[pykka.ActorRef, Noting]:
+        ref = Noting.start(world, crew)
+        return ref, ref._actor_weakref()
+
+    return start
+
+
+def test_messages_are_taken_in_their_order_and_one_at_a_time(join):
+    actors = [join() for _ in range(20)]
+    for number in range(200):
+        for ref, _ in actors:
+            ref.tell(number)
+    for ref, actor in actors:
+        ref.stop()
+        assert actor.heard == list(range(200))
+        assert not actor.overlapped
+
+
+def test_many_actors_need_few_threads(join):
+    before = threading.active_count()
+    actors = [join() for _ in range(500)]
+    for ref, _ in actors:
+        ref.tell("hello")
+    eventually(lambda: all(actor.heard for _, actor in actors))
+    assert threading.active_count() - before <= MOST
+
+
+def test_one_that_tells_itself_for_ever_lets_the_others_have_their_turn(join):
+    noisy, actor = join()
+
+    def again() -> None:
+        if actor.heard[-1:] != ["enough"]:
+            noisy.tell(again)
+
+    noisy.tell(again)
+    quiet, other = join()
+    quiet.tell("hello")
+    eventually(lambda: other.heard)
+    noisy.tell("enough")
+
+
+def test_while_some_wait_the_others_go_on(join):
+    gate = threading.Event()
+    waiting = [join() for _ in range(MOST - 1)]
+    others = [join() for _ in range(WAITING * MOST)]
+    for ref, _ in waiting:
+        ref.tell(gate.wait)
+    for ref, _ in others:
+        ref.tell("hello")
+    eventually(lambda: all(actor.heard for _, actor in others))
+    assert not any(actor.heard for _, actor in waiting)
+    gate.set()
+    eventually(lambda: all(actor.heard for _, actor in waiting))
+
+
+def test_two_that_are_told_little_share_one_thread(join):
+    one, two = join(), join()
+    for number in range(50):
+        for ref, actor in (one, two):
+            ref.tell(number)
+            eventually(lambda actor=actor, number=number: actor.heard[-1:] == [number])
+    assert one[1].threads == two[1].threads
+    assert len(one[1].threads) == 1
+
+
+def test_what_was_told_before_a_stop_is_taken_and_what_comes_after_it_is_refused(join):
+    ref, actor = join()
+    ref.tell("hello")
+    ref.stop()
+    assert (actor.heard, actor.over) == (["hello"], True)
+    with pytest.raises(pykka.ActorDeadError):
+        ref.tell("too late")
+
+
+def test_an_ask_is_answered(join):
+    ref, _ = join()
+    assert ref.ask("hello", timeout=30) is None
+
+
+def test_a_close_waits_for_every_turn(world):
+    crew = Crew("closed", MOST)
+    actors = [Noting.start(world, crew) for _ in range(10)]
+    noted = [ref._actor_weakref() for ref in actors]
+    for ref in actors:
+        ref.tell(lambda: time.sleep(0.01))
+        ref.stop(block=False)
+    crew.close()
+    assert all(actor.over and len(actor.heard) == 1 for actor in noted)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("closed")]
+
+
+def test_a_crew_can_be_closed_by_one_of_its_own(world):
+    crew = Crew("own", MOST)
+    children = [Noting.start(world, crew) for _ in range(10)]
+    noted = [ref._actor_weakref() for ref in children]
+    host = Noting.start(world, crew)
+
+    def close() -> None:
+        for ref in children:
+            ref.stop(block=False)
+        crew.close()
+
+    host.tell(close)
+    host.stop()
+    assert all(actor.over for actor in noted)
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("own")])
