@@ -13,12 +13,7 @@ from beagle.messages import Answer, AnyMessage, encode
 from bus.memory_dead import MemoryDead
 from bus.memory_queues import MemoryConsumer, Queue, Queues, Waiting
 from bus.port import DeadLetter, Delivery, Headers
-from bus.routes import EVENTS, Binding, address
-
-# A message that comes back this often kills its handler each time. As on RabbitMQ the limit is high, because a
-# consumer that dies sends back messages that did no harm.
-DELIVERY_LIMIT = 100
-LONGEST_QUEUE = 100_000
+from bus.routes import DELIVERY_LIMIT, EVENTS, LONGEST_QUEUE, Binding, address
 
 
 class MemoryBus:

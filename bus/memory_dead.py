@@ -9,11 +9,9 @@ import time
 
 from bus.memory_queues import Queue, Waiting
 from bus.port import DeadLetter
-from bus.routes import DEAD
+from bus.routes import DEAD, LONGEST_QUEUE
 
 log = logging.getLogger(__name__)
-
-MOST = 100_000
 
 
 class MemoryDead:
@@ -37,7 +35,7 @@ class MemoryDead:
         )
         with self._lock:
             self._letters[letter.id] = letter, waiting
-            if len(self._letters) > MOST:
+            if len(self._letters) > LONGEST_QUEUE:
                 del self._letters[next(iter(self._letters))]
         log.warning("%s: %s from %s: %s", DEAD, letter.key, letter.queue, reason)
 

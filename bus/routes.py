@@ -26,6 +26,10 @@ from beagle.messages import (
 
 COMMANDS, EVENTS, METRICS, DEAD = "beagle.commands", "beagle.events", "beagle.metrics", "beagle.dead"
 SHARDS = 8
+# A message that comes back this often kills its handler each time. The limit is high, because a consumer that dies
+# sends back messages that did no harm.
+DELIVERY_LIMIT = 100
+LONGEST_QUEUE = 100_000
 METRIC_QUEUES = tuple(f"metrics.{number}" for number in range(SHARDS))
 # Of the replicas of an actor one at a time takes from these; so that each of them has as many as the others.
 DUTIES = frozenset({"queue_manager", *METRIC_QUEUES})

@@ -12,7 +12,6 @@ from statistics import median, quantiles
 from typing import get_args
 
 import pytest
-from importlinter.cli import lint_imports
 
 from actors.base import BusActor, World
 from actors.clock import Clock
@@ -47,8 +46,12 @@ def nodes(kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> Iterator[tuple[str
                 yield name, node
 
 
-def test_the_import_contracts_are_kept(tmp_path, capsys):
-    assert lint_imports(str(ROOT / "pyproject.toml"), cache_dir=str(tmp_path)) == 0, capsys.readouterr().out
+def test_the_import_contracts_are_kept(tmp_path):
+    # In a process of its own: it would silence all loggers of this one, and tests after it look at what is logged.
+    lint = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=sys.argv[1]))"
+    command = [sys.executable, "-c", lint, tmp_path]
+    checked = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_a_training_program_loads_nothing_heavy_with_beagle():
@@ -201,7 +204,13 @@ def test_states_change_only_by_the_transition_of_the_table():
 # Errors and leftovers ------------------------------------------------------------------------------------------------
 
 # Where a broad `except` may swallow, each with its reason on the line: at the edge to a user or to other callers.
-EDGES = ("actors/cli/", "actors/reporter.py", "beagle/orchestrators/", "beagle/stores/sqlite_file.py")
+EDGES = (
+    "actors/cli/",
+    "actors/reporter.py",
+    "bus/rabbitmq_link.py",
+    "beagle/orchestrators/",
+    "beagle/stores/sqlite_file.py",
+)
 
 
 def is_broad(handler: ast.ExceptHandler) -> bool:

@@ -14,6 +14,7 @@ from beagle.stores.mongodb import MongoStore
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
+from bus.rabbitmq import RabbitBus
 from bus.routes import bindings
 from tests.contracts.inbox import LONGEST
 from tests.contracts.workloads import World
@@ -55,13 +56,19 @@ def store(opening) -> Iterator[Store]:
     opened.close()
 
 
-def memory() -> Bus:
+def memory(_: pytest.FixtureRequest) -> Bus:
     return MemoryBus(bindings("local"), longest_queue=LONGEST)
 
 
-@pytest.fixture(params=[pytest.param(memory, id="memory")])
+def rabbitmq(request: pytest.FixtureRequest) -> Bus:
+    """On virtual hosts of its own, the metrics apart from all else as docker-compose.yml has it."""
+    node, (main, metrics) = request.getfixturevalue("rabbitmq"), request.getfixturevalue("hosts")
+    return RabbitBus(node.url(main), bindings=bindings("local"), metrics_url=node.url(metrics), longest_queue=LONGEST)
+
+
+@pytest.fixture(params=[pytest.param(memory, id="memory"), pytest.param(rabbitmq, id="rabbitmq")])
 def bus(request) -> Iterator[Bus]:
-    opened = request.param()
+    opened = request.param(request)
     yield opened
     opened.close()
 

@@ -8,9 +8,8 @@ import pytest
 
 from beagle.errors import Full
 from beagle.messages import decode
-from bus.memory import DELIVERY_LIMIT
 from bus.port import Bus, DeadLetter, Delivery
-from bus.routes import COMMANDS, METRICS
+from bus.routes import COMMANDS, DELIVERY_LIMIT, METRICS
 from tests.contracts.inbox import LONGEST, Inbox, eventually, projects_of, publish
 
 
