@@ -86,10 +86,11 @@ class MongoDatabase:
     def collections(self) -> list[str]:
         return self._database.list_collection_names()
 
-    def run(self, work: Callable[[bool], T]) -> T:
+    def run(self, work: Callable[[bool], T], *, patient: bool = True) -> T:
         """What `work` returns. After a lost answer it is called again, with True: what it wrote may have been done.
 
-        Raises `Unavailable`, and `InvalidInput` for a value that cannot be held.
+        Whoever is `patient` waits for the server then, to learn whether it was. Raises `Unavailable`, or `InvalidInput`
+        for a value that cannot be held.
         """
         deadline = monotonic() + _PATIENCE
         again = False
@@ -99,7 +100,7 @@ class MongoDatabase:
             try:
                 return work(again)
             except ServerSelectionTimeoutError as error:
-                if not again or monotonic() > deadline:  # nothing was sent, or it was waited for
+                if not (again and patient) or monotonic() > deadline:
                     raise self._meaning(error) from error
             except AutoReconnect as error:
                 if monotonic() > deadline:
@@ -110,7 +111,7 @@ class MongoDatabase:
 
     def repeat(self, work: Callable[[], T]) -> T:
         """As `run`, of what does no harm when it is done again."""
-        return self.run(lambda _: work())
+        return self.run(lambda _: work(), patient=False)
 
     def unknown(self, why: str) -> Unavailable:
         return Unavailable(f"{self.place}: {why}; it may have been done or not")

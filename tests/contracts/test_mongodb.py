@@ -17,7 +17,7 @@ from beagle.ports import INDEXES
 from beagle.records import Applied, System
 from beagle.stores import mongodb_database
 from beagle.stores.mongodb import MongoStore
-from tests.contracts.records import PROJECT, experiment, experiments, metric, one_of_each
+from tests.contracts.records import PROJECT, experiment, experiments, metric, one_of_each, walk
 from tests.servers.keeper import free_ports
 
 LISTS = [pytest.param(kind, name, id=f"{kind.__name__}-{name}") for kind in INDEXES for name in INDEXES[kind]]
@@ -144,6 +144,29 @@ def test_metrics_are_read_and_numbered_by_their_index(store, sent):
     (series,) = [each for each in store._metrics._collection.list_indexes() if each["name"] == "series"]
     assert (list(series["key"]), series["unique"]) == (["experiment", "attempt", "ordinal"], True)
     assert other.commands == []
+
+
+def test_whoever_reads_metrics_page_by_page_misses_none_though_processes_store_more(store, database):
+    stores = [MongoStore(database) for _ in range(4)]
+
+    def append(worker: int) -> None:
+        for turn in range(15):
+            sequences = range(turn * 3, turn * 3 + 3)
+            assert all(stores[worker].append([metric(n, source=str(worker)) for n in sequences]))
+
+    with ThreadPoolExecutor(4) as threads:
+        appending = [threads.submit(append, worker) for worker in range(4)]
+        seen = []
+        while not all(each.done() for each in appending):
+            seen.append(walk(lambda **more: store.metrics("e" * 24, 1, limit=7, **more)))
+        for each in appending:
+            each.result()
+    stored = walk(lambda **more: store.metrics("e" * 24, 1, **more))
+    assert len(stored) == 180
+    assert all(found == stored[: len(found)] for found in seen)
+    assert [n for n, _ in store._metrics.page("e" * 24, 1, 0, 1000)] == list(range(1, 181))
+    for each in stores:
+        each.close()
 
 
 def test_counts_and_repair_look_only_at_what_is_dirty(store, sent):
