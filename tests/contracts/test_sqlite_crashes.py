@@ -1,4 +1,4 @@
-"""What the SQLite store keeps when its process is killed, or the disk takes no more."""
+"""What the SQLite store keeps when the disk takes no more."""
 
 from __future__ import annotations
 
@@ -7,38 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from beagle.experiment import Experiment, State
-from beagle.records import Metric
-from beagle.stores.sqlite import SqliteStore
-from tests.contracts.records import PROJECT, experiment, walk
-
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-# Eight threads write, each says what the store has acknowledged: the number of an experiment that is added and claimed,
-# and has a metric.
-WRITE = """
-import itertools, os, sys, threading
-from pathlib import Path
-from beagle.experiment import Claimed, transition
-from beagle.stores.sqlite import SqliteStore
-from tests.contracts.records import experiment, metric
-
-store = SqliteStore(Path(sys.argv[1]))
-
-def write(first):
-    for number in itertools.count(first, 8):
-        added = experiment(number)
-        assert store.add([added]) == [True]
-        assert store.replace(added, transition(added, Claimed(first, "local"), 5.0))
-        assert store.append([metric(number)]) == [True]
-        os.write(1, f"{number}\\n".encode())
-
-for first in range(8):
-    threading.Thread(target=write, args=(first,)).start()
-"""
 
 # The largest file that this process may write is limited, then no longer.
 FILL = """
@@ -76,24 +46,6 @@ print(sum(store.counts().values()), len(store.metrics("e" * 24, 1, limit=10**6).
 
 def program(text: str, *arguments: Path) -> list[str]:
     return [sys.executable, "-c", text, *map(str, arguments)]
-
-
-@pytest.mark.parametrize("acknowledged", [1, 100, 700])
-def test_what_was_acknowledged_is_there_after_kill_9(tmp_path, acknowledged):
-    path = tmp_path / "beagle.sqlite"
-    command = program(WRITE, path)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT) as writer:
-        numbers = [int(writer.stdout.readline()) for _ in range(acknowledged)]
-        writer.kill()
-        numbers += [int(line) for line in writer.stdout.read().splitlines()]
-    store = SqliteStore(path)
-    found = [store.get(Experiment, experiment(number).id) for number in numbers]
-    assert [each.state for each in found] == [State.POOL] * len(numbers)
-    reported: list[Metric] = walk(lambda **more: store.metrics("e" * 24, 1, **more))
-    assert set(numbers) <= {each.sequence for each in reported}
-    pool = walk(lambda **more: store.page(Experiment, "queue", (PROJECT, State.POOL), **more))
-    assert store.counts()[State.POOL] == len(pool) >= len(numbers)
-    store.close()
 
 
 def test_a_disk_that_takes_no_more_stores_nothing_by_halves_and_is_used_again_when_it_does(tmp_path):

@@ -1,4 +1,4 @@
-"""A line between a client and its server, over which the answer to a request can be lost: done, and nobody told."""
+"""A line to a MongoDB server, over which the answer to a request can be lost: done, and nobody told."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Wire:
             answers = Thread(target=self._pump, args=(server, client), daemon=True)
             answers.start()
             with contextlib.suppress(OSError):
-                while request := client.recv(1 << 20):
+                while request := self._request(client):
                     if self._of is not None and self._of in request:
                         self._of = None
                         self._lose(request)
@@ -59,6 +59,13 @@ class Wire:
                     server.sendall(request)
             self._shut(client, server)
             answers.join()
+
+    def _request(self, client: socket.socket) -> bytes:
+        """A whole one: it begins with its length."""
+        request = client.recv(1 << 20)
+        while len(request) < int.from_bytes(request[:4], "little"):
+            request += client.recv(1 << 20)
+        return request
 
     def _lose(self, request: bytes) -> None:
         # On a connection of its own, so that no answer can slip through.
