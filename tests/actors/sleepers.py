@@ -75,6 +75,10 @@ class Sleeper(threading.Thread):
         self.wake()
         assert self.over
 
+    def vanish_if_asleep(self) -> None:
+        if not self.over:
+            self.vanish()
+
     def _wait(self) -> None:
         assert self._stands.acquire(timeout=PATIENCE), "it hangs outside the store"
         if self._error is not None:
