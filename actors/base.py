@@ -95,6 +95,8 @@ class BusActor(pykka.ThreadingActor):
         self.duties: frozenset[str] = frozenset()
         self._queues = queues
         self._consumers: dict[str, Consumer] = {}
+        # What was last said about something that is away: one line for each change, not for each try.
+        self._complaint = ""
 
     @staticmethod
     def _create_actor_inbox() -> Any:  # noqa: ANN401 - what Pykka's own method returns
@@ -236,7 +238,7 @@ class BusActor(pykka.ThreadingActor):
             delivery.answer(failure(error))
             delivery.ack()
             return
-        log.warning("%s waits: %s", delivery.key, error)
+        self._complain(f"{delivery.key} waits: {error}", str(error))
         self.try_later(delivery)
 
     def _unknown(self, delivery: Delivery, error: Exception) -> None:
@@ -252,8 +254,16 @@ class BusActor(pykka.ThreadingActor):
 
     def _reconcile(self) -> None:
         error = self._guarded(self.reconcile)
+        if not error and self._complaint:
+            log.info("%s works again", type(self).__name__)
+            self._complaint = ""
         if self.world.observer is not None:
             self.world.observer.reconciled(type(self).__name__, error)
+
+    def _complain(self, sentence: str, error: str) -> None:
+        if error != self._complaint:
+            self._complaint = error
+            log.warning("%s", sentence)
 
     def _guarded(self, work: Callable[[], None]) -> str:
         """Answers with what went wrong, or the empty text."""
@@ -261,7 +271,7 @@ class BusActor(pykka.ThreadingActor):
         try:
             work()
         except BeagleError as error:
-            log.warning("%s: %s", type(self).__name__, error)
+            self._complain(f"{type(self).__name__}: {error}", str(error))
             return str(error)
         except Exception as error:
             log.exception("%s failed outside a message", type(self).__name__)

@@ -7,7 +7,7 @@ import logging
 import logging.config
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import pykka
 
-from actors.base import BusActor, World
+from actors.base import BusActor, Observer, World
 from actors.clock import Clock
 from actors.gateway import Gateway
 from actors.heuristic import HeuristicActor
@@ -27,14 +27,15 @@ from beagle import plugins
 from beagle.answers import raise_for
 from beagle.errors import Unavailable
 from beagle.folder import Folder
+from beagle.members import Alone, joining
 from beagle.messages import Answer, Message
 from beagle.ports import Orchestrator, Store
 from beagle.projects import Plans
-from beagle.settings import Settings
+from beagle.settings import SQLITE, Settings
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
-from bus.routes import METRIC_QUEUES, bindings
+from bus.routes import METRIC_QUEUES, Binding, bindings
 from bus.unix_socket import Caller, Door
 
 log = logging.getLogger(__name__)
@@ -116,27 +117,41 @@ class OwnSession:
 
     owner = True
 
-    def __init__(self, folder: Folder, *, settings: Settings, scheduling: bool, cast: Cast | None = None) -> None:
-        self._folder = folder
-        _write_log(folder.path / "beagle.log")
-        self._store: Store = SqliteStore(folder.database)
-        bus: Bus = MemoryBus(bindings(settings.site))
-        self._bus = bus
-        world = World(store=self._store, bus=bus, clock=Clock(), site=settings.site, plans=Plans(self._store))
+    def __init__(
+        self, folder: Folder, world: World, *, settings: Settings, scheduling: bool, cast: Cast | None = None
+    ) -> None:
+        self._folder, self._world = folder, world
         orchestrator = plugins.made(settings.orchestrator, folder.path, settings)
         kinds = KINDS if scheduling else [kind for kind in KINDS if kind not in SCHEDULING]
         self._system = Ensemble(world, orchestrator, kinds, cast or Cast())
         self._system.start()
-        self._door = Door(folder.socket, bus)
+        self._door = Door(folder.socket, world.bus)
+
+    def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
+        return raise_for(self._world.bus.request(message, timeout=timeout))  # type: ignore[arg-type]
+
+    def close(self, grace: float | None = None) -> None:
+        self._door.close()
+        self._system.close(grace)
+        self._world.store.close()
+        self._folder.release()
+
+
+class BusSession:
+    """Actors in other processes are asked over the bus."""
+
+    owner = False
+
+    def __init__(self, settings: Settings) -> None:
+        # Declared here too, so that a question waits for a gateway that is just starting.
+        queues = {"gateway": bindings(settings.site)["gateway"]}
+        self._bus = _bus(settings, queues)
 
     def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
         return raise_for(self._bus.request(message, timeout=timeout))  # type: ignore[arg-type]
 
     def close(self) -> None:
-        self._door.close()
-        self._system.close()
-        self._store.close()
-        self._folder.release()
+        self._bus.close()
 
 
 class GuestSession:
@@ -155,18 +170,22 @@ class GuestSession:
 
 
 def open_session(folder: Path, *, settings: Settings = EMBEDDED, scheduling: bool, cast: Cast | None = None) -> Session:
-    """Own the folder and start the actors here, or speak to the process that owns it.
+    """Own the folder and start the actors here, or speak to the process that owns it; apart, speak over the bus.
 
     With `scheduling` this process also runs the searches and the queue; without, it starts no experiment. Raises
     `InvalidInput` for a folder that is none of ours, `Unavailable` when its owner does not answer.
     """
+    if settings.apart:
+        return BusSession(settings)
     plugins.orchestrator(settings.orchestrator)
     place = Folder(folder)
     deadline = time.monotonic() + CONNECT_FOR
     while True:
         if place.own():
             try:
-                return OwnSession(place, settings=settings, scheduling=scheduling, cast=cast)
+                _write_log(place.path / "beagle.log")
+                world = make_world(settings, place)
+                return OwnSession(place, world, settings=settings, scheduling=scheduling, cast=cast)
             except BaseException:
                 place.release()
                 raise
@@ -177,6 +196,51 @@ def open_session(folder: Path, *, settings: Settings = EMBEDDED, scheduling: boo
             if time.monotonic() > deadline:
                 raise Unavailable(place.in_use()) from None
             time.sleep(0.02)
+
+
+def make_world(settings: Settings, folder: Folder, *, observed: bool = False) -> World:
+    """Raises `Unavailable` while the store is away. A bus that is away is waited for a moment, and comes when it comes.
+
+    What is observed is in `World.observer`, a `Measures`.
+    """
+    store = _store(settings, folder)
+    try:
+        bus = _bus(settings, bindings(settings.site))
+        observer = _measures(store, bus) if observed else None
+    except BaseException:
+        store.close()
+        raise
+    return World(
+        store=store,
+        bus=bus,
+        clock=Clock(),
+        site=settings.site,
+        plans=Plans(store),
+        membership=joining(store) if settings.apart and settings.store != SQLITE else Alone,
+        observer=observer,
+    )
+
+
+def _store(settings: Settings, folder: Folder) -> Store:
+    if settings.store == SQLITE:
+        return SqliteStore(folder.database)
+    from beagle.stores.mongodb import MongoStore  # noqa: PLC0415 - its driver costs 0.2 s, and embedded nobody needs it
+
+    return MongoStore(settings.store)
+
+
+def _bus(settings: Settings, queues: Mapping[str, Binding]) -> Bus:
+    if not settings.apart:
+        return MemoryBus(queues)
+    from bus.rabbitmq import RabbitBus  # noqa: PLC0415 - the same
+
+    return RabbitBus(settings.bus, bindings=queues, metrics_url=settings.metrics_bus or None)
+
+
+def _measures(store: Store, bus: Bus) -> Observer:
+    from actors.measures import Measures  # noqa: PLC0415 - the same
+
+    return Measures(store, bus)
 
 
 def _write_log(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands that change: stop, retry and limit."""
+"""The commands that change: start, pause, stop, retry and limit."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ from actors.cli.client import located, opened, wait_until_dead
 from actors.cli.output import say
 from actors.cli.words import View, clean, plural
 from actors.main import Session
-from beagle.commands import (
-    RetryExperiment,
-    SetLimit,
-    ShowSystem,
-    StopExperiment,
-)
+from beagle.commands import PauseSystem, RetryExperiment, SetLimit, ShowSystem, StartSystem, StopExperiment
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused
 from beagle.messages import Message
 from beagle.settings import Settings
+
+
+def start(settings: Settings) -> None:
+    with opened(located(settings)) as session:
+        session.ask(StartSystem())
+        if session.owner:
+            say("started, but nothing runs experiments here now; `beagle run` or `beagle up` does")
+        else:
+            say("started: what waits is launched as places become free")
+
+
+def pause(settings: Settings) -> None:
+    """Returns when nothing runs any more."""
+    with opened(located(settings)) as session:
+        session.ask(PauseSystem())
+        wait_until_dead(session)
+    say("paused: nothing runs, and what ran is back at the head of the queue; `beagle start` goes on")
 
 
 def stop(settings: Settings, experiments: Iterable[str]) -> None:

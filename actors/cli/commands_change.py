@@ -15,6 +15,24 @@ app = typer.Typer()
 
 @app.command()
 @speaks
+def start(settings: Settings) -> None:
+    """Let experiments start again after a pause."""
+    from actors.cli.changing import start as started
+
+    started(settings)
+
+
+@app.command()
+@speaks
+def pause(settings: Settings) -> None:
+    """Stop what runs, put it back at the head of the queue, and start nothing."""
+    from actors.cli.changing import pause as paused
+
+    paused(settings)
+
+
+@app.command()
+@speaks
 def stop(settings: Settings, experiments: Experiments) -> None:
     """Stop experiments that run or wait."""
     from actors.cli.changing import stop as stopped

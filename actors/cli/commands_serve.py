@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 
 from actors.cli.options import Form, settable
@@ -10,6 +13,37 @@ from actors.cli.output import Format
 from beagle.settings import Chosen
 
 app = typer.Typer()
+
+
+class Kind(StrEnum):
+    """The five actors, as a user types them."""
+
+    GATEWAY = "gateway"
+    HEURISTIC = "heuristic"
+    QUEUE_MANAGER = "queue-manager"
+    LAUNCHER = "launcher"
+    MONITOR = "monitor"
+
+
+@app.command()
+@settable
+def actor(chosen: Chosen, kind: Annotated[Kind, typer.Argument(help="Which.")]) -> None:
+    """Run one actor in this process, until SIGTERM or Ctrl-C.
+
+    Bus and store must be ones that other processes reach: RabbitMQ and MongoDB.
+    """
+    from actors.cli.serving import actor as served
+
+    served(chosen, kind.value.replace("-", "_"))
+
+
+@app.command()
+@settable
+def up(chosen: Chosen) -> None:
+    """Run all actors in this process, until SIGTERM or Ctrl-C."""
+    from actors.cli.serving import up as served
+
+    served(chosen)
 
 
 @app.command()

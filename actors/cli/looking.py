@@ -44,7 +44,7 @@ def _system_lines(system: View, *, idle: bool) -> Iterator[str]:
     if idle:
         state = "nothing is started now: `beagle run` does"
     else:
-        state = "running" if system["running"] else "paused: `beagle run` resumes"
+        state = "running" if system["running"] else "paused: `beagle start` resumes"
     yield f"{state}; {system['counts']['pool']} of at most {plural(system['limit'], 'experiment')} running"
     yield tally(system["counts"])
 

@@ -120,7 +120,7 @@ class Run:
         again = f"`beagle run {self.files.project}`"
         if not session.owner:
             self.interrupts.farewell = ""
-            warn(f"detached: the scheduler in the other terminal goes on; {again} follows it again")
+            warn(f"detached: the scheduler goes on elsewhere; {again} follows it again")
             return INTERRUPTED
         running = session.ask(ShowSystem())["counts"]["pool"]
         if running:
