@@ -12,6 +12,7 @@ from typing import ClassVar
 import pykka
 
 from actors.base import Handlers, World
+from actors.orders.dead import DeadLetterOrders
 from actors.orders.experiments import ExperimentOrders
 from actors.orders.front import fresh, once
 from actors.orders.projects import ProjectOrders
@@ -54,6 +55,7 @@ from beagle.commands import (
     SubmitProject,
     UploadTemplate,
 )
+from beagle.commands_dead import DropDeadLetter, ListDeadLetters, ReplayDeadLetter, ShowDeadLetter
 from beagle.template import Template
 
 
@@ -114,6 +116,10 @@ class Gateway(Questions):
         RetryExperiment: once(ExperimentOrders.retry_experiment),
         PrioritiseExperiment: once(ExperimentOrders.prioritise_experiment),
         DeleteExperiment: once(ExperimentOrders.delete_experiment),
+        ReplayDeadLetter: once(DeadLetterOrders.replay_dead_letter),
+        DropDeadLetter: once(DeadLetterOrders.drop_dead_letter),
+        ListDeadLetters: fresh(DeadLetterOrders.list_dead_letters),
+        ShowDeadLetter: fresh(DeadLetterOrders.show_dead_letter),
         ShowSystem: fresh(Questions.show_system),
         CheckTemplate: fresh(Questions.check_upload),
         ListTemplates: fresh(Questions.list_templates),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from beagle.commands_dead import DropDeadLetter, ListDeadLetters, ReplayDeadLetter, ShowDeadLetter
 from beagle.message import Command
 
 # Orders ---------------------------------------------------------------------------------------------------------------
@@ -288,7 +289,9 @@ class ReadLog(Command):
 
 
 Order = (
-    StartSystem
+    ReplayDeadLetter
+    | DropDeadLetter
+    | StartSystem
     | PauseSystem
     | SetLimit
     | ResetSystem
@@ -307,7 +310,9 @@ Order = (
     | RequeuePool
 )
 Question = (
-    ShowSystem
+    ListDeadLetters
+    | ShowDeadLetter
+    | ShowSystem
     | CheckTemplate
     | ListTemplates
     | ShowTemplate

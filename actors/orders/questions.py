@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from actors import views
+from actors.orders.dead import DeadLetterOrders
 from actors.orders.experiments import ExperimentOrders
 from actors.orders.finding import find_experiment, find_project, window
 from beagle import models, places, projects, system
@@ -40,7 +41,7 @@ MOST_RUNNING = 1000
 LOG_TIMEOUT = 10.0
 
 
-class Questions(ExperimentOrders):
+class Questions(ExperimentOrders, DeadLetterOrders):
     def show_system(self, _: ShowSystem) -> Answer:
         store = self.world.store
         current = system.load(store)

@@ -37,6 +37,7 @@ from beagle.commands import (
     SubmitProject,
     UploadTemplate,
 )
+from beagle.commands_dead import DropDeadLetter, ListDeadLetters, ReplayDeadLetter, ShowDeadLetter
 from beagle.messages import (
     EndingRelayed,
     ExperimentChanged,
@@ -81,6 +82,10 @@ _MESSAGES: tuple[Message, ...] = (
     StartSystem(**_HEAD),
     PauseSystem(**_HEAD),
     SetLimit(**_HEAD, limit=10_000, expires_at=1_800_000_100.5),
+    ReplayDeadLetter(**_HEAD, letter="12"),
+    DropDeadLetter(**_HEAD, letter="12"),
+    ListDeadLetters(**_HEAD, limit=7),
+    ShowDeadLetter(**_HEAD, letter="12"),
     ResetSystem(**_HEAD),
     ClearQueue(**_HEAD),
     RequeuePool(**_HEAD),
