@@ -53,3 +53,15 @@ def settings(chosen: Chosen, format: Form = Format.TABLE) -> None:
     from actors.cli.settings import settings as shown
 
     shown(chosen, format)
+
+
+@app.command()
+@settable
+def doctor(chosen: Chosen) -> None:
+    """Try out broker, store, orchestrator and folder, and say what to do.
+
+    The exit status is 1 when something is wrong.
+    """
+    from actors.cli.doctor import doctor as examined
+
+    raise typer.Exit(examined(chosen))

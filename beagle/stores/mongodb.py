@@ -22,7 +22,7 @@ from beagle.ports import INDEXES, Cursor, Page, R, Record
 from beagle.records import Metric
 from beagle.stores import mongodb_metrics, mongodb_tally
 from beagle.stores.codec import Codec, checked_limit, read_cursor, reader, write_cursor
-from beagle.stores.mongodb_database import Document, MongoDatabase, duplicates
+from beagle.stores.mongodb_database import Document, MongoDatabase, Server, duplicates
 from beagle.stores.mongodb_documents import KEPT, Documents, checked, firsts
 from beagle.stores.mongodb_metrics import Metrics
 from beagle.stores.mongodb_tally import Tally, unmarked
@@ -172,6 +172,10 @@ class MongoStore:
         rows = self._metrics.page(experiment, attempt, start, most)
         records = [metric for _, metric in rows[:limit]]
         return Page(records, write_cursor(scope, [rows[limit - 1][0]]) if len(rows) == most else None)
+
+    def server(self) -> Server:
+        """What serves it, for whoever wants to know; the port has no such thing."""
+        return self._database.repeat(self._database.server)
 
     def close(self) -> None:
         """Later calls raise `Unavailable`. Closing again does nothing."""

@@ -7,6 +7,8 @@ was done. pymongo's own retries need a replica set, and a standalone server must
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -61,6 +63,14 @@ _MEANINGS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What serves the database; its `clock` in seconds since the epoch, None when it does not say."""
+
+    version: str
+    clock: float | None
+
+
 class MongoDatabase:
     """Safe from any thread. Raises `InvalidInput` for an address that is none."""
 
@@ -79,6 +89,10 @@ class MongoDatabase:
         self._database = self._client[parsed["database"] or DEFAULT_NAME]
         self._open = True
         self.place = f"the MongoDB database {self._database.name} at {hosts}"
+
+    def server(self) -> Server:
+        about, now = self._client.server_info(), self._client.admin.command("hello").get("localTime")
+        return Server(str(about.get("version")), now.replace(tzinfo=UTC).timestamp() if now else None)
 
     def collection(self, name: str) -> Collection[Document]:
         return self._database[name]
