@@ -148,7 +148,14 @@ class BusSession:
         self._bus = _bus(settings, queues)
 
     def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
-        return raise_for(self._bus.request(message, timeout=timeout))  # type: ignore[arg-type]
+        asked_at = time.monotonic()
+        try:
+            return raise_for(self._bus.request(message, timeout=timeout))  # type: ignore[arg-type]
+        except Unavailable as error:
+            if time.monotonic() - asked_at < timeout:
+                raise
+            what = "does a gateway run? `beagle actor gateway` starts one, `beagle up` all actors"
+            raise Unavailable(f"{error}: {what}") from error
 
     def close(self) -> None:
         self._bus.close()
