@@ -73,6 +73,10 @@ class Tick:
     """A second has passed."""
 
 
+class Reconnected:
+    """The bus was away and is back: what was said meanwhile was not heard."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Requeue:
     delivery: Delivery
@@ -109,6 +113,7 @@ class BusActor(pykka.ThreadingActor):
             if name not in DUTIES:
                 self._consume(name)
         if self._queues:
+            self.world.bus.on_reconnect(self._reconnected)
             self._guarded(self._share)
             self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
         self._reconcile()
@@ -138,6 +143,10 @@ class BusActor(pykka.ThreadingActor):
         with suppress(pykka.ActorDeadError):
             self.actor_ref.tell(delivery)
 
+    def _reconnected(self) -> None:
+        with suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(Reconnected())
+
     def on_stop(self) -> None:
         for consumer in self._consumers.values():
             consumer.close()
@@ -152,6 +161,8 @@ class BusActor(pykka.ThreadingActor):
                 self._guarded(self._share)
                 self._reconcile()
                 self.world.clock.tell(self.actor_ref, message, after=TICK)
+            case Reconnected():
+                self._reconcile()
             case _Requeue(delivery):
                 delivery.requeue()
             case _:

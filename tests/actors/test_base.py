@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import pykka
@@ -138,6 +138,32 @@ def test_what_it_does_not_handle_is_buried_or_told(world, actor):
     assert eventually(lambda: world.bus.dead_letters(9))[0].reason == "Scripted does not handle ShowProject"
     with pytest.raises(InvalidInput, match="Scripted does not handle PauseSystem"):
         ask(world, PauseSystem())
+
+
+class ReturningBus(MemoryBus):
+    """Can be told that it was away."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.told = []
+
+    def on_reconnect(self, tell) -> None:
+        self.told.append(tell)
+
+
+def test_it_reconciles_as_soon_as_the_bus_is_back(world, script, monkeypatch):
+    monkeypatch.setattr(base, "TICK", 60.0)
+    bus = ReturningBus(bindings("here"))
+    actor = Scripted.start(replace(world, bus=bus), ("gateway",), script)
+    eventually(lambda: script.ticks == 1)
+    for tell in bus.told:
+        tell()
+    eventually(lambda: script.ticks == 2)
+    actor.stop()
+    for tell in bus.told:
+        tell()  # whoever has stopped hears of nothing, and nothing fails
+    assert script.ticks == 2
+    bus.close()
 
 
 def test_a_reconcile_that_fails_comes_again_with_the_next_tick(world, script):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -83,6 +84,13 @@ class RabbitNode:
 
     def stop(self) -> None:
         self._process().stop()
+
+    def hold(self) -> None:
+        """SIGSTOP: it keeps its connections and says nothing."""
+        self._process().signal(signal.SIGSTOP)
+
+    def let_go(self) -> None:
+        self._process().signal(signal.SIGCONT)
 
     def wipe(self) -> None:
         """Lose all data; for a node that does not run."""

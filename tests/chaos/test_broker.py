@@ -1,0 +1,235 @@
+"""A real broker that is killed, away, held, low on memory or empty: work is delayed and none is lost."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from beagle.commands import ShowProject, ShowSystem
+from beagle.errors import Unavailable
+from beagle.messages import decode
+from bus.port import Delivery
+from bus.rabbitmq import RabbitBus
+from bus.routes import bindings
+from tests.contracts.inbox import Inbox, projects_of, publish
+from tests.servers.rabbitmq import RabbitNode
+
+pytestmark = pytest.mark.xdist_group("broker")
+
+PATIENCE = 60.0
+
+
+def eventually(true) -> None:
+    """A broker takes its time to come back."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory) -> Iterator[RabbitNode]:
+    """A node of this module's own: nobody else misses it."""
+    node = RabbitNode.start_new(tmp_path_factory.mktemp("broker"))
+    yield node
+    node.kill()
+
+
+@pytest.fixture
+def node(broker) -> RabbitNode:
+    if not broker.is_alive():
+        broker.start()
+    return broker
+
+
+@contextmanager
+def opened(node: RabbitNode) -> Iterator[RabbitBus]:
+    bus = RabbitBus(node.url(), bindings=bindings("local"))
+    try:
+        yield bus
+    finally:
+        bus.close()
+
+
+@pytest.fixture
+def bus(node) -> Iterator[RabbitBus]:
+    with opened(node) as bus:
+        yield bus
+    node.call("DELETE", "/queues/%2f/gateway/contents")
+
+
+def persist(bus: RabbitBus, *projects: str) -> None:
+    """As an actor does with what must not get lost: again and again, until the bus has it."""
+    for project in projects:
+        while True:
+            try:
+                publish(bus, project)
+                break
+            except Unavailable:
+                time.sleep(0.05)
+
+
+class Ledger:
+    """What the broker confirmed, and what came when; everything that comes is acknowledged."""
+
+    def __init__(self, bus: RabbitBus) -> None:
+        self.bus = bus
+        self.confirmed: set[str] = set()
+        self.came: dict[str, list[float]] = {}
+        self.ended = False
+        self._consumer = bus.consume("gateway", self._take, prefetch=50)
+        self._threads = [threading.Thread(target=self._publish, args=(name,)) for name in "xyz"]
+        for thread in self._threads:
+            thread.start()
+
+    def _take(self, delivery: Delivery) -> None:
+        self.came.setdefault(decode(delivery.body).project, []).append(time.monotonic())
+        delivery.ack()
+
+    def _publish(self, name: str) -> None:
+        number = 0
+        while not self.ended:
+            project = f"{name}{number}"
+            try:
+                self.bus.publish(ShowProject(project=project))
+                self.confirmed.add(project)
+            except Unavailable:
+                time.sleep(0.01)  # whether it was taken nobody knows: it is not said again here
+            number += 1
+
+    def grows_by(self, count: int) -> None:
+        goal = len(self.confirmed) + count
+        eventually(lambda: len(self.confirmed) >= goal)
+
+    def end(self) -> None:
+        self.ended = True
+        for thread in self._threads:
+            thread.join()
+        eventually(lambda: self.confirmed <= set(self.came))
+        self._consumer.close()
+
+
+def test_what_a_killed_broker_confirmed_is_not_lost_and_what_was_acknowledged_does_not_come_again(node, bus):
+    ledger = Ledger(bus)
+    kills: list[float] = []
+    for _ in range(2):
+        ledger.grows_by(200)
+        kills.append(time.monotonic())
+        node.kill()
+        node.start()
+    ledger.grows_by(200)
+    ledger.end()
+    settled_long_before = 1.0
+    for times in ledger.came.values():
+        for first, again in itertools.pairwise(times):
+            assert any(first - 0.1 < kill < again and kill - first < settled_long_before for kill in kills), (
+                "what was acknowledged came again"
+            )
+    assert Inbox(bus, "gateway").deliveries == []
+
+
+def test_a_word_on_a_delivery_of_a_lost_connection_counts_no_more(node, bus):
+    told = threading.Event()
+    bus.on_reconnect(told.set)
+    persist(bus, "a", "b", "c")
+    inbox = Inbox(bus, "gateway")
+    before = list(inbox.first(3))
+    node.kill()
+    node.start()
+    eventually(lambda: len(inbox.deliveries) == 6)
+    assert told.wait(PATIENCE)
+    for delivery in before:
+        delivery.ack()
+        delivery.requeue()
+        delivery.bury("long gone")
+    assert projects_of(inbox.deliveries[3:]) == ["a", "b", "c"]
+    inbox.consumer.close()
+    again = Inbox(bus, "gateway")
+    eventually(lambda: len(again.deliveries) == 3)
+    for delivery in again.deliveries:
+        delivery.ack()
+    assert bus.dead_letters(9) == []
+
+
+def test_an_actor_starts_before_its_broker_and_works_once_that_is_there(node):
+    node.stop()
+    began = time.monotonic()
+    with opened(node) as bus:
+        told = threading.Event()
+        bus.on_reconnect(told.set)
+        inbox, events = Inbox(bus, "gateway"), Inbox(bus, "events.monitor")
+        with pytest.raises(Unavailable, match=r"the broker at 127\.0\.0\.1:\d+, virtual host / cannot be reached"):
+            publish(bus, "a")
+        with pytest.raises(Unavailable):
+            bus.request(ShowSystem(), timeout=1)
+        with pytest.raises(Unavailable):
+            bus.dead_letters(9)
+        assert time.monotonic() - began < 5
+        assert bus.silence() < 5
+        node.start()
+        assert told.wait(PATIENCE)
+        persist(bus, "b")
+        eventually(lambda: len(inbox.deliveries) == 1)
+        inbox.one().ack()
+        assert events.deliveries == []
+
+
+def test_a_broker_that_lost_everything_gets_its_queues_anew(node, bus):
+    inbox = Inbox(bus, "gateway")
+    node.stop()
+    node.wipe()
+    node.start()
+    persist(bus, "a")
+    eventually(lambda: "a" in projects_of(inbox.deliveries))
+    for delivery in inbox.deliveries:
+        delivery.ack()
+    names = {queue["name"] for queue in node.call("GET", "/queues/%2f").json()}
+    assert {"gateway", "queue_manager", "metrics.0", "dead"} <= names
+
+
+def test_a_broker_that_is_low_on_memory_takes_nothing_gives_on_and_takes_again(node, bus):
+    persist(bus, "a", "b")
+    node.ctl("set_vm_memory_high_watermark", "0")
+
+    def refuses() -> bool:
+        try:
+            publish(bus, "more")
+        except Unavailable as error:
+            return "low on disk or memory" in str(error)
+        return False
+
+    eventually(refuses)
+    began = time.monotonic()
+    assert refuses()
+    assert time.monotonic() - began < 1, "it is known already"
+    inbox = Inbox(bus, "gateway")
+    for delivery in inbox.first(2):
+        delivery.ack()
+    inbox.consumer.close()
+    node.ctl("set_vm_memory_high_watermark", "0.4")
+    persist(bus, "after")
+    came = Inbox(bus, "gateway")
+    eventually(lambda: "after" in projects_of(came.deliveries))
+    assert not {"a", "b"} & set(projects_of(came.deliveries))
+
+
+def test_a_broker_that_falls_silent_is_given_up_and_found_again(node, bus):
+    persist(bus, "a")
+    node.hold()
+    began = time.monotonic()
+    try:
+        with pytest.raises(Unavailable):
+            publish(bus, "b")
+        assert time.monotonic() - began < 15
+        eventually(lambda: not bus._hosts[""].consumers.link.ready)
+        assert bus.silence() < 5
+    finally:
+        node.let_go()
+    persist(bus, "c")
+    inbox = Inbox(bus, "gateway")
+    eventually(lambda: {"a", "c"} <= set(projects_of(inbox.deliveries)))
