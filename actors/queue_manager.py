@@ -29,6 +29,7 @@ class QueueManager(BusActor):
     def reconcile(self) -> None:
         if not self.membership.mine("queue_manager"):
             return
+        self.world.store.repair()
         current = system.load(self.world.store)
         places.prepare(self.world.store, current.limit)
         places.follow(self.world.store, current)
