@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable
 from actors.cli.client import located, opened, wait_until_dead
 from actors.cli.output import say
 from actors.cli.words import View, clean, plural
-from actors.main import Session
 from beagle.commands import PauseSystem, RetryExperiment, SetLimit, ShowSystem, StartSystem, StopExperiment
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused
-from beagle.messages import Message
 from beagle.settings import Settings
 
 
@@ -33,14 +31,14 @@ def pause(settings: Settings) -> None:
 
 def stop(settings: Settings, experiments: Iterable[str]) -> None:
     with opened(located(settings)) as session:
-        _each(session, experiments, lambda name: StopExperiment(experiment=name), _stopped)
+        each_of(experiments, lambda name: _stopped(session.ask(StopExperiment(experiment=name))["experiment"]))
         if session.owner:
             wait_until_dead(session)
 
 
 def retry(settings: Settings, experiments: Iterable[str]) -> None:
     with opened(located(settings)) as session:
-        _each(session, experiments, lambda name: RetryExperiment(experiment=name), _queued)
+        each_of(experiments, lambda name: _queued(session.ask(RetryExperiment(experiment=name))["experiment"]))
         if session.owner:
             say("nothing runs experiments here now; `beagle run` does")
 
@@ -51,14 +49,13 @@ def limit(settings: Settings, limit: int | None) -> None:
     say(f"at most {plural(answer['limit'], 'experiment')} at a time")
 
 
-def _each(
-    session: Session, experiments: Iterable[str], order: Callable[[str], Message], said: Callable[[View], str]
-) -> None:
-    """Give every order, whatever becomes of the others; then raise what went wrong, as one error."""
+def each_of(names: Iterable[str], order: Callable[[str], str]) -> None:
+    """Give every order and say what it answers, whatever becomes of the others; then raise what went wrong, as one
+    error."""
     refused: list[BeagleError] = []
-    for name in experiments:
+    for name in names:
         try:
-            say(said(session.ask(order(name))["experiment"]))
+            say(order(name))
         except (NotFound, Refused, InvalidInput) as error:
             refused.append(error)
     if len(refused) == 1:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from actors.cli import commands_change, commands_dead, commands_look, commands_run, commands_serve
+from actors.cli import commands_change, commands_dead, commands_look, commands_manage, commands_run, commands_serve
 
 app = typer.Typer(
     name="beagle",
@@ -37,5 +37,5 @@ def _beagle(
     pass
 
 
-for group in (commands_run, commands_look, commands_change, commands_serve, commands_dead):
+for group in (commands_run, commands_look, commands_change, commands_manage, commands_serve, commands_dead):
     app.add_typer(group.app)

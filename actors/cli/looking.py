@@ -34,7 +34,7 @@ def status(settings: Settings, form: Format) -> None:
     say("\n".join(_system_lines(system, idle=idle)))
     if system["projects"]:
         say("")
-        show_table(_projects(system["projects"]))
+        show_table(projects_table(system["projects"]))
     if system["experiments"]:
         say("")
         show_table(_running(system["experiments"], time.time()))
@@ -49,7 +49,7 @@ def _system_lines(system: View, *, idle: bool) -> Iterator[str]:
     yield tally(system["counts"])
 
 
-def _projects(projects: Iterable[View]) -> Table:
+def projects_table(projects: Iterable[View]) -> Table:
     return Table(
         columns=("project", "state", "experiments", "reason"),
         rows=[(view["name"], view["state"], tally(view["counts"]), view["reason"]) for view in projects],
