@@ -114,7 +114,11 @@ class ExperimentMonitor(InOrder):
             case Save():
                 self._save()
             case Look():
-                self._load()
+                account = self._load()
+                if not self._links.membership.alone:
+                    # Whoever had its shard before may still be storing what it was handed; what comes by the queue to
+                    # this monitor comes after that.
+                    account.doubt()
             case ExperimentChanged():
                 self._save()
                 self._reload()

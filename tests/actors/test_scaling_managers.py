@@ -13,7 +13,6 @@ from actors.heuristic import HeuristicActor
 from actors.heuristic import _Search as SEARCH
 from beagle import lifecycle, projects
 from beagle.experiment import Experiment, State
-from beagle.members import Alone
 from beagle.ports import paged
 from beagle.records import Observation, ProjectState
 from tests.actors.test_scaling_launchers import alive, assert_all_over, starts
@@ -97,7 +96,7 @@ def test_a_manager_that_rests_claims_nothing(troupe):
 def test_two_managers_that_both_believe_to_be_the_one_never_exceed_the_limit(busy):
     the_others(busy, "queue_manager")
     for _ in range(3):
-        busy.join("queue_manager", membership=Alone)
+        busy.join("queue_manager", greedy=True)
     busy.submit(30, limit=3)
     assert_all_over(busy, 30, limit=3)
 
@@ -140,7 +139,7 @@ def test_a_search_goes_on_with_the_next_heuristic_where_it_was(busy, fault):
 def test_two_heuristics_at_one_project_at_once_do_no_harm(busy):
     the_others(busy, "heuristic")
     for _ in range(2):
-        busy.join("heuristic", membership=Alone)
+        busy.join("heuristic", greedy=True)
     busy.submit(60, limit=4)
     assert_searched_once(busy, 60)
     assert_all_over(busy, 60, limit=4)
@@ -161,7 +160,7 @@ def test_with_logs_by_experiment_two_would_write_two_orders(busy, monkeypatch):
     monkeypatch.setattr(HeuristicActor, "_observe", observe)
     the_others(busy, "heuristic")
     for _ in range(2):
-        busy.join("heuristic", membership=Alone)
+        busy.join("heuristic", greedy=True)
     busy.submit(10, limit=4)
     eventually(lambda: completed(busy), seconds=40)
     eventually(lambda: max(Counter(each.ordinal for each in log_of(busy)).values()) > 1, seconds=5)
@@ -182,7 +181,7 @@ class Agreeable(int):
 def tried_by_two(troupe: Troupe, monkeypatch) -> int:
     """How many experiments there are for 30 points: one heuristic sleeps after 10, and another suggests the rest."""
     monkeypatch.setattr(heuristic, "FIRST_BATCH", 10)
-    one = troupe.join("heuristic", membership=Alone)
+    one = troupe.join("heuristic", greedy=True)
     queue = one.actor._queue
 
     def queue_and_sleep(*what: object) -> None:
@@ -193,7 +192,7 @@ def tried_by_two(troupe: Troupe, monkeypatch) -> int:
     one.actor._queue = queue_and_sleep
     troupe.submit(30)
     eventually(lambda: projects.load(troupe.store, PROJECT).sent == 10)
-    other = troupe.join("heuristic", membership=Alone)
+    other = troupe.join("heuristic", greedy=True)
     eventually(lambda: projects.load(troupe.store, PROJECT).sent == 30)
     other.kill()
     one.wake()

@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
+from actors.account import Account
 from actors.monitor import Monitor
 from beagle import lifecycle, projects
 from beagle.experiment import Claimed, Experiment, Launched
-from beagle.members import Alone
 from beagle.messages import MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.records import Summary
 from bus.routes import METRIC_QUEUES, shard
@@ -189,9 +189,42 @@ def test_a_monitor_that_wakes_with_what_it_knew_long_ago_does_no_harm(troupe):
     assert_whole(troupe, experiments, {each.id: {0, 1, 2} for each in experiments})
 
 
+def counts_after_a_sleep(troupe: Troupe) -> set[int]:
+    """One sleeps with metrics in hand, another takes over and reads, and then the first wakes and stores them."""
+    sleeper = troupe.join("monitor")
+    experiments = running(troupe, 12)
+    for each in experiments:
+        report(troupe, each, 0, cost=0)
+    eventually(lambda: all(troupe.store.get(Summary, each.id) for each in experiments))
+    sleeper.sleep()
+    for each in experiments:
+        report(troupe, each, 1, cost=1)
+    other = troupe.join("monitor")
+    eventually(lambda: len(other.actor._children) == 12)
+    eventually(lambda: all(child._actor_weakref()._account for child in other.actor._children.values()))
+    sleeper.wake()
+    eventually(lambda: all(len(troupe.store.metrics(each.id, 1).records) == 2 for each in experiments))
+    eventually(lambda: spread(troupe) == [4, 4])
+    stayed = [each for each in experiments if owner(troupe, each.id) is other]
+    for each in stayed:
+        report(troupe, each, 2, cost=2)
+        end(troupe, each)
+    eventually(lambda: {state(troupe, each) for each in stayed} == {"completed"})
+    return {summary.count for each in stayed if (summary := troupe.store.get(Summary, each.id)) is not None}
+
+
+def test_what_another_stored_after_a_monitor_had_read_is_counted(troupe):
+    assert counts_after_a_sleep(troupe) == {3}
+
+
+def test_without_doubt_about_what_was_read_before_anything_was_heard_it_would_be_missing(troupe, monkeypatch):
+    monkeypatch.setattr(Account, "doubt", lambda _: None)
+    assert 2 in counts_after_a_sleep(troupe)
+
+
 def test_two_monitors_that_both_believe_to_have_a_shard_do_no_harm(troupe):
     for _ in range(2):
-        troupe.join("monitor", membership=Alone)
+        troupe.join("monitor", greedy=True)
     experiments = running(troupe, 4)
     for sequence in range(25):
         for each in experiments:

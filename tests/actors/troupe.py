@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from actors.main import Ensemble
 from beagle import lifecycle, places, projects, system
 from beagle.errors import Unavailable
 from beagle.experiment import Experiment
-from beagle.members import joining
+from beagle.members import Members, joining
 from beagle.records import Place, Plan, Project
 from beagle.space import Int
 from beagle.stores.sqlite import SqliteStore
@@ -88,8 +89,18 @@ class MortalBus(Mortal):
     def close(self) -> None: ...
 
 
+class Greedy(Members):
+    """Believes to be the one to do everything, whoever else lives."""
+
+    def mine(self, duty: str) -> bool:
+        return True
+
+    def share(self, duties: Sequence[str]) -> frozenset[str]:
+        return frozenset(duties)
+
+
 class Replica:
-    def __init__(self, troupe: Troupe, kind: str, site: str, membership: Any = None) -> None:
+    def __init__(self, troupe: Troupe, kind: str, site: str, *, greedy: bool = False) -> None:
         self.kind, self.life = kind, Life()
         store: Any = Mortal(self.life, troupe.store)
         self.bus: Any = MortalBus(self.life, troupe.bus)
@@ -99,7 +110,7 @@ class Replica:
             clock=Clock(),
             site=site,
             plans=projects.Plans(troupe.store),
-            membership=membership or joining(store),
+            membership=partial(Greedy, store) if greedy else joining(store),
         )
         orchestrator: Any = Mortal(self.life, troupe.engines[site].handle()) if kind == "launcher" else None
         self.ensemble = Ensemble(self.world, orchestrator, kinds=(kind,))
@@ -139,8 +150,8 @@ class Troupe:
         self.engines = {site: Engine(site, lasts) for site in SITES}
         self.replicas: list[Replica] = []
 
-    def join(self, kind: str, site: str = "here", membership: Any = None) -> Replica:
-        self.replicas.append(Replica(self, kind, site, membership))
+    def join(self, kind: str, site: str = "here", *, greedy: bool = False) -> Replica:
+        self.replicas.append(Replica(self, kind, site, greedy=greedy))
         return self.replicas[-1]
 
     def close(self) -> None:
