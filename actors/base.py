@@ -22,8 +22,9 @@ from beagle.members import Alone, Membership
 from beagle.messages import Answer, AnyMessage, ExperimentChanged, Message, StopWorkload, decode
 from beagle.ports import Store
 from beagle.projects import Plans
+from bus.markers import MARKERS, marker_key
 from bus.port import Bus, Consumer, Delivery
-from bus.routes import DUTIES
+from bus.routes import DUTIES, EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -179,10 +180,14 @@ class BusActor(pykka.ThreadingActor):
 
     def nudge(self, message: AnyMessage) -> None:
         """Publish what may get lost, because its receiver's `reconcile` finds the same in the store."""
+        self._unless_away(type(message).__name__, lambda: self.world.bus.publish(message))
+
+    @staticmethod
+    def _unless_away(what: str, publish: Callable[[], None]) -> None:
         try:
-            self.world.bus.publish(message)
+            publish()
         except BeagleError as error:
-            log.info("%s was not sent: %s", type(message).__name__, error)
+            log.info("%s was not sent: %s", what, error)
 
     def announce(self, step: Step) -> None:
         """Tell the others of a written transition; an attempt that left the pool must end."""
@@ -199,6 +204,14 @@ class BusActor(pykka.ThreadingActor):
                 reason=after.reason,
             )
         )
+        if after.state in MARKERS and before.state is not after.state:
+            attempt = f"{after.id}-{after.attempt}"
+            self._unless_away(
+                attempt,
+                lambda: self.world.bus.publish_raw(
+                    EVENTS, marker_key(after.id), MARKERS[after.state], message_id=attempt
+                ),
+            )
 
     def take(self, delivery: Delivery) -> None:
         """Handle one delivery and settle it, whatever happens."""
