@@ -280,7 +280,10 @@ class Told:
                     self.came.notify_all()
 
 
-def test_nothing_confirmed_is_lost_and_nothing_is_written_twice_while_the_server_is_killed_under_eight_writers(node):
+def test_nothing_confirmed_is_lost_and_nothing_is_written_twice_while_the_server_is_killed_under_eight_writers(
+    node, monkeypatch
+):
+    monkeypatch.setattr(mongodb_database, "_PATIENCE", 120.0)
     stores = [MongoStore(f"{node.address}/?serverSelectionTimeoutMS=60000") for _ in range(2)]
     stores[0].add([Applied(id="record", answer="[]", at=0.0)])
     told = Told()
@@ -297,5 +300,39 @@ def test_nothing_confirmed_is_lost_and_nothing_is_written_twice_while_the_server
     assert found.version == len(words) == len(set(words))
     assert set(told.done) <= set(words) <= {*told.done, *told.unknown}
     assert not set(told.refused) & set(words)
+    for each in stores:
+        each.close()
+
+
+def test_metrics_are_stored_once_and_in_order_while_the_server_is_killed_under_eight_writers(node, monkeypatch):
+    monkeypatch.setattr(mongodb_database, "_PATIENCE", 120.0)
+    stores = [MongoStore(f"{node.address}/?serverSelectionTimeoutMS=60000") for _ in range(2)]
+    came = Condition()
+    new: list[tuple[str, int]] = []
+
+    def append(writer: int) -> None:
+        # Each batch overlaps the one before, and every second writer stores what the first does.
+        for first in range(0, 300, 10):
+            batch = [metric(n, source=str(writer // 2)) for n in range(max(first - 5, 0), first + 10)]
+            stored = stores[writer % 2].append(batch)
+            with came:
+                new.extend((each.source, each.sequence) for each, is_new in zip(batch, stored, strict=True) if is_new)
+                came.notify_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        appending = [threads.submit(append, writer) for writer in range(8)]
+        for crash in range(1, 4):
+            with came:
+                assert came.wait_for(lambda least=300 * crash: len(new) >= least, 60)
+            node.kill()
+            node.start()
+        for each in appending:
+            each.result()
+    stored = stores[0].metrics("e" * 24, 1, limit=2000).records
+    sent = {(str(source), n) for source in range(4) for n in range(300)}
+    assert len(stored) == len(sent)
+    assert {(each.source, each.sequence) for each in stored} == sent
+    assert sorted(new) == sorted(sent)  # each was new to exactly one writer
+    assert [n for n, _ in stores[0]._metrics.page("e" * 24, 1, 0, 2000)] == list(range(1, 1201))
     for each in stores:
         each.close()

@@ -75,16 +75,21 @@ def shared_address(run: Path) -> str:
     return MongoNode(**told).address  # type: ignore[arg-type] - the fields of one
 
 
-@contextmanager
-def fresh_database(address: str) -> Iterator[str]:
-    """The address of a database of its own, which goes in the end."""
-    name = f"test-{uuid.uuid4().hex[:16]}"
+def named(address: str, database: str) -> str:
+    """`address` with that database in it; its user is looked for where it was before."""
     parts = urlsplit(address)
     options = parts.query
     if parts.username and "authsource=" not in options.lower():
         options = f"{options}&authSource={parts.path.strip('/') or 'admin'}".lstrip("&")
+    return parts._replace(path=f"/{database}", query=options).geturl()
+
+
+@contextmanager
+def fresh_database(address: str) -> Iterator[str]:
+    """The address of a database of its own, which goes in the end."""
+    name = f"test-{uuid.uuid4().hex[:16]}"
     try:
-        yield parts._replace(path=f"/{name}", query=options).geturl()
+        yield named(address, name)
     finally:
         with MongoClient(address, serverSelectionTimeoutMS=5000) as client:
             client.drop_database(name)
