@@ -137,7 +137,8 @@ def _write_and_read(store: Store) -> None:
 def _orchestrator(settings: Settings) -> Said:
     with tempfile.TemporaryDirectory(prefix="beagle-doctor-") as scratch:
         there = _path(settings)
-        made = plugins.made(settings.orchestrator, there if there.is_dir() else Path(scratch), settings)
+        used = there if Folder(there).running.is_dir() else Path(scratch)  # what is not there is not made
+        made = plugins.made(settings.orchestrator, used, settings)
         try:
             running = len(made.list())
         finally:

@@ -91,7 +91,7 @@ class MongoDatabase:
         self.place = f"the MongoDB database {self._database.name} at {hosts}"
 
     def server(self) -> Server:
-        about, now = self._client.server_info(), self._client.admin.command("hello").get("localTime")
+        about, now = self._client.server_info(), self._client.admin.command("isMaster").get("localTime")
         return Server(str(about.get("version")), now.replace(tzinfo=UTC).timestamp() if now else None)
 
     def collection(self, name: str) -> Collection[Document]:
