@@ -11,7 +11,7 @@ help:
 	@echo "make demo    run the example search to its end"
 	@echo "make test    run all checks and tests"
 	@echo "make bench   run the benchmarks and write docs/benchmarks.md"
-	@echo "make lock    write requirements.lock anew from pyproject.toml"
+	@echo "make lock    write requirements.lock and requirements-run.lock anew from pyproject.toml"
 
 setup:
 	@scripts/setup.sh
@@ -35,3 +35,5 @@ lock: setup
 	python -m pip install --quiet --disable-pip-version-check --upgrade --target build/uv uv
 	build/uv/bin/uv pip compile --quiet pyproject.toml --group dev --group examples --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file requirements.lock
+	build/uv/bin/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --constraint requirements.lock \
+		--generate-hashes --no-annotate --no-header --output-file requirements-run.lock

@@ -9,6 +9,7 @@ declare -A packages=(
     [/usr/bin/epmd]=erlang-base
     [/usr/bin/javac]=default-jdk-headless
     [/usr/bin/mvn]=maven
+    [/usr/bin/docker-compose]=docker-compose
 )
 
 install_missing() {
