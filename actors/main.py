@@ -25,7 +25,7 @@ from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from beagle import plugins
 from beagle.answers import raise_for
-from beagle.errors import Unavailable
+from beagle.errors import Unavailable, Unroutable
 from beagle.folder import Folder
 from beagle.members import Alone, joining
 from beagle.messages import Answer, Message
@@ -138,21 +138,19 @@ class OwnSession:
 
 
 class BusSession:
-    """Actors in other processes are asked over the bus."""
+    """Actors in other processes are asked over the bus. It declares nothing there: a front end's rights will do."""
 
     owner = False
 
     def __init__(self, settings: Settings) -> None:
-        # Declared here too, so that a question waits for a gateway that is just starting.
-        queues = {"gateway": bindings(settings.site)["gateway"]}
-        self._bus = _bus(settings, queues)
+        self._bus = _bus(settings, {})
 
     def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
         asked_at = time.monotonic()
         try:
             return raise_for(self._bus.request(message, timeout=timeout))  # type: ignore[arg-type]
-        except Unavailable as error:
-            if time.monotonic() - asked_at < timeout:
+        except (Unavailable, Unroutable) as error:
+            if isinstance(error, Unavailable) and time.monotonic() - asked_at < timeout:
                 raise
             what = "does a gateway run? `beagle actor gateway` starts one, `beagle up` all actors"
             raise Unavailable(f"{error}: {what}") from error
@@ -241,7 +239,8 @@ def _bus(settings: Settings, queues: Mapping[str, Binding]) -> Bus:
         return MemoryBus(queues)
     from bus.rabbitmq import RabbitBus  # noqa: PLC0415 - the same
 
-    return RabbitBus(settings.bus, bindings=queues, metrics_url=settings.metrics_bus or None)
+    metrics = settings.metrics_bus or None
+    return RabbitBus(settings.bus, bindings=queues, metrics_url=metrics if queues else None)
 
 
 def _measures(store: Store, bus: Bus) -> Observer:

@@ -67,6 +67,8 @@ def declare(channel: Channel, bindings: Mapping[str, Binding], longest: int, the
 
 
 def _steps(bindings: Mapping[str, Binding], longest: int) -> list[_Step]:
+    if not bindings:
+        return []  # a front end: it may not declare anything, and need not
     exchanges = [*dict.fromkeys(binding.exchange for binding in bindings.values()), DEAD]
     steps = [_exchange(name) for name in exchanges]
     steps += [_queue(DEAD_QUEUE, _DEAD_ARGUMENTS), _bind(DEAD_QUEUE, DEAD, "#")]
