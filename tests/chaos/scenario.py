@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 from tests.journeys.beagle_run import Search
+from tests.servers.script import steps
 
 ORCHESTRATOR = "tests.servers.docked:DockOrchestrator"
 SCRIPTS = (
@@ -22,14 +23,15 @@ HANGING = ("say loss=5; wait 600", "ignore; say loss=6; wait 600", "on-stop loss
 TIMEOUT, ACCURACY_LIMIT, RETRIES = 2.5, 0.9, 1
 
 
-def ending(count: int) -> Search:
-    """They end by themselves, by their limit or by an exit."""
-    return _search("ending", SCRIPTS, count, experiment_accuracy_limit=ACCURACY_LIMIT)
+def ending(count: int, *, slow: int = 1) -> Search:
+    """They end by themselves, by their limit or by an exit; `slow` times as late."""
+    scripts = tuple(_slowed(script, slow) for script in SCRIPTS)
+    return _search("ending", scripts, count, experiment_accuracy_limit=ACCURACY_LIMIT)
 
 
-def hanging(count: int) -> Search:
+def hanging(count: int, *, slow: int = 1) -> Search:
     """They end by their deadline."""
-    return _search("hanging", HANGING, count, experiment_timeout=TIMEOUT)
+    return _search("hanging", HANGING, count, experiment_timeout=TIMEOUT * slow)
 
 
 def many(count: int) -> list[Search]:
@@ -40,6 +42,11 @@ def many(count: int) -> list[Search]:
 def sent(searches: list[Search]) -> int:
     """How many experiments they are."""
     return sum(math.prod(len(parameter["value"]) for parameter in search.parameters) for search in searches)
+
+
+def _slowed(script: str, slow: int) -> str:
+    told = [(step.word, f"{float(step.rest) * slow:g}" if step.word == "wait" else step.rest) for step in steps(script)]
+    return "; ".join(" ".join(step) for step in told)
 
 
 def _search(name: str, scripts: tuple[str, ...], count: int, **fields: object) -> Search:
