@@ -20,8 +20,9 @@ from beagle.records import Member
 
 log = logging.getLogger(__name__)
 
-# Seconds of the observer's own monotonic clock, counted while it watches. A member renews its record every second.
-DEAD_AFTER = 3.0
+# Seconds of the observer's own monotonic clock, counted while it watches. A member renews its record every second, and
+# is looked at as often: so it is dead at the third look that finds it unchanged, three to four seconds after its death.
+DEAD_AFTER = 2.5
 FORGOTTEN_AFTER = 60.0
 # Between two looks so much counts at most: an observer that slept, or whose store was away, has seen nothing meanwhile.
 LONGEST_LOOK = 1.5

@@ -112,9 +112,10 @@ def test_members_see_each_other_within_a_turn(hall):
 
 def test_one_that_says_nothing_for_three_seconds_is_dead(hall):
     one, other = hall.join(), hall.join()
-    hall.pass_by(DEAD_AFTER - 1, one)
-    assert one.lives(other.name)
+    one.turn()
     hall.pass_by(2, one)
+    assert one.lives(other.name)
+    hall.pass_by(1, one)
     assert one.living("monitor") == [one.name]
 
 
@@ -140,7 +141,7 @@ def test_an_observer_that_slept_takes_nobody_for_dead_because_of_it(hall):
     hall.time += 3600.0
     one.turn()
     assert one.lives(other.name)
-    hall.pass_by(DEAD_AFTER + 1, one)
+    hall.pass_by(4, one)
     assert not one.lives(other.name)
 
 
@@ -158,7 +159,7 @@ def test_one_that_died_long_ago_is_taken_for_alive_by_a_newcomer_for_some_second
     hall.time += 30.0
     late = hall.join()
     assert late.lives(dead.name)
-    hall.pass_by(DEAD_AFTER, late)
+    hall.pass_by(3, late)
     assert not late.lives(dead.name)
 
 
