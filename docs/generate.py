@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from actors.base import BusActor
@@ -15,8 +18,10 @@ from actors.launcher import Launcher
 from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from actors.watch import ExperimentMonitor
+from beagle.commands import Order, Question
 from beagle.experiment import FINAL, TRANSITIONS, Event, State
 from beagle.message import Command, Message
+from beagle.messages import ExperimentChanged, Nudge, ProjectChanged, Stream
 from beagle.settings import TABLE
 from bus.routes import COMMANDS, EVENTS, METRICS, ROUTES, SHARDS, Route, bindings
 
@@ -159,7 +164,25 @@ def _settings_table() -> Iterator[str]:
         yield f"| `{setting.name}` | `{setting.flag}` | {variables} | {default} | {setting.meaning} | {setting.right} |"
 
 
-PAGES = {"states.md": states, "messages.md": messages, "settings.md": settings}
+def _schema(kinds: object, title: str) -> str:
+    """What a body must look like. The tag is required, as it is when a body is read."""
+    adapter: TypeAdapter[object] = TypeAdapter(Annotated[kinds, Field(discriminator="type")])
+    schema = adapter.json_schema()
+    for body in schema["$defs"].values():
+        if "type" in body["properties"]:
+            body["required"] = sorted({"type", *body.get("required", ())})
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return json.dumps(head | schema, indent=1, sort_keys=True) + "\n"
+
+
+PAGES = {
+    "states.md": states,
+    "messages.md": messages,
+    "settings.md": settings,
+    "schemas/commands.json": lambda: _schema(Order | Question, "What front ends send to beagle.commands"),
+    "schemas/events.json": lambda: _schema(ExperimentChanged | ProjectChanged, "What beagle.events says"),
+    "schemas/between-actors.json": lambda: _schema(Nudge | Stream, "What the actors tell each other"),
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
