@@ -1,12 +1,17 @@
-"""Servers for all tests. What one of them needs and is not installed fails it, with a sentence that says what."""
+"""Servers and stores for all tests. What is not installed fails those that need it, with a sentence that says what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from beagle.ports import Store
+from beagle.stores.mongodb import MongoStore
+from beagle.stores.sqlite import SqliteStore
 from tests.servers import keeper
 from tests.servers.mongodb import fresh_database, shared_address
 from tests.servers.rabbitmq import RabbitNode
@@ -42,3 +47,26 @@ def database(mongodb) -> Iterator[str]:
     """The address of a fresh database on the shared MongoDB."""
     with fresh_database(mongodb) as address:
         yield address
+
+
+# The stores under test. Another one joins as one more parameter.
+
+Opening = Callable[[], Store]
+
+
+@contextmanager
+def sqlite(_: pytest.FixtureRequest) -> Iterator[Opening]:
+    with TemporaryDirectory() as folder:
+        yield lambda: SqliteStore(Path(folder) / "beagle.sqlite")
+
+
+@contextmanager
+def mongo(request: pytest.FixtureRequest) -> Iterator[Opening]:
+    with fresh_database(request.getfixturevalue("mongodb")) as address:
+        yield lambda: MongoStore(address)
+
+
+@pytest.fixture(params=[sqlite, mongo], ids=["sqlite", "mongodb"])
+def fresh(request) -> Callable[[], AbstractContextManager[Opening]]:
+    """Each time a store of its own, as what opens it again and again."""
+    return lambda: request.param(request)

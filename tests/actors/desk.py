@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from actors.base import World
 from actors.clock import Clock
@@ -15,9 +13,8 @@ from actors.queue_manager import QueueManager
 from beagle import lifecycle, places, projects, system
 from beagle.experiment import FINAL, Completed, Event, Experiment, State, queue_order
 from beagle.messages import WorkloadEnded, decode
-from beagle.ports import Ended
+from beagle.ports import Ended, Store
 from beagle.records import Place, System
-from beagle.stores.sqlite import SqliteStore
 from beagle.template import attempt_of, workload_name
 from bus.memory import MemoryBus
 from bus.port import Delivery
@@ -32,9 +29,8 @@ Held = tuple[str, int]
 class Desk:
     """`store` is read without sleeping; the actors' own goes through the gate."""
 
-    def __init__(self, experiments: int = 4, limit: int = 2) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = SqliteStore(Path(self.folder.name) / "beagle.sqlite")
+    def __init__(self, store: Store, experiments: int = 4, limit: int = 2) -> None:
+        self.store = store
         self.time = 1_800_000_000.0
         self.orchestrator = PaperOrchestrator(self.now)
         bus = MemoryBus(bindings("local"))
@@ -65,7 +61,6 @@ class Desk:
         self.world.clock.close()
         self.world.bus.close()
         self.store.close()
-        self.folder.cleanup()
 
     def _fill(self, count: int, limit: int) -> None:
         projects.create(

@@ -27,8 +27,8 @@ Schedule = Callable[[Desk], None]
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    opened = Desk(experiments=4, limit=1)
+def desk(tmp_path) -> Iterator[Desk]:
+    opened = Desk(SqliteStore(tmp_path / "beagle.sqlite"), experiments=4, limit=1)
     yield opened
     opened.close()
 

@@ -4,11 +4,19 @@ late and are doubled, and at every moment the places hold."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from beagle import lifecycle, system
 from beagle.commands import (
@@ -30,10 +38,12 @@ from beagle.experiment import (
     TimedOut,
 )
 from beagle.messages import LaunchExperiment, StopWorkload
+from beagle.ports import Store
 from beagle.records import Place
 from beagle.template import attempt_of
 from tests.actors.desk import Desk
 from tests.actors.sleepers import Sleeper
+from tests.conftest import mongo, sqlite
 
 COUNT = 4
 numbers = st.integers(0, COUNT - 1)
@@ -58,14 +68,16 @@ def is_over(experiment: Experiment, attempt: int) -> bool:
 class PlacesMachine(RuleBasedStateMachine):
     """`asleep` are processes in the middle of their work; the launcher is one process and does one thing at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: Callable[[], AbstractContextManager[Callable[[], Store]]]) -> None:
         super().__init__()
+        self.life = ExitStack()
+        self.opening = self.life.enter_context(fresh())
         self.asleep: list[Sleeper] = []
         self.launching: Sleeper | None = None
 
     @initialize(limit=st.integers(0, 3))
     def begin(self, limit: int) -> None:
-        self.desk = Desk(COUNT, limit)
+        self.desk = Desk(self.opening(), COUNT, limit)
 
     def _start(self, work: Callable[[], object], steps: int) -> Sleeper:
         sleeper = Sleeper(work)
@@ -205,8 +217,11 @@ class PlacesMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """However it went until here: all wake, and everything queued runs to its end."""
-        if not hasattr(self, "desk"):
-            return
+        with self.life:
+            if hasattr(self, "desk"):
+                self._finish()
+
+    def _finish(self) -> None:
         try:
             while self.asleep:
                 self._wake(self.asleep[0], 10_000)
@@ -224,7 +239,14 @@ class PlacesMachine(RuleBasedStateMachine):
             assert self.desk.pool() == [], "the system is paused and something is in the pool"
 
 
-TestPlaces = PlacesMachine.TestCase
-TestPlaces.settings = settings(
-    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+# On MongoDB fewer: each operation is a round trip to another process.
+@pytest.mark.parametrize(
+    ("fresh", "examples"), [(sqlite, 30), (mongo, 6)], ids=["sqlite", "mongodb"], indirect=["fresh"]
 )
+def test_the_places_hold_whoever_sleeps_vanishes_or_comes_twice(fresh, examples):
+    run_state_machine_as_test(
+        lambda: PlacesMachine(fresh),
+        settings=settings(
+            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )

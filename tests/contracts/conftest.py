@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from beagle.ports import Store
-from beagle.stores.mongodb import MongoStore
-from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.port import Bus
 from bus.rabbitmq import RabbitBus
@@ -19,31 +14,10 @@ from bus.routes import bindings
 from tests.contracts.inbox import LONGEST
 from tests.contracts.workloads import World
 from tests.contracts.worlds import WORLDS
-from tests.servers.mongodb import fresh_database
-
-Opening = Callable[[], Store]
-
-
-@contextmanager
-def sqlite(_: pytest.FixtureRequest) -> Iterator[Opening]:
-    with TemporaryDirectory() as folder:
-        yield lambda: SqliteStore(Path(folder) / "beagle.sqlite")
-
-
-@contextmanager
-def mongodb(request: pytest.FixtureRequest) -> Iterator[Opening]:
-    with fresh_database(request.getfixturevalue("mongodb")) as address:
-        yield lambda: MongoStore(address)
-
-
-@pytest.fixture(params=[sqlite, mongodb], ids=["sqlite", "mongodb"])
-def fresh(request) -> Callable[[], AbstractContextManager[Opening]]:
-    """Each time a store of its own, as what opens it again and again."""
-    return lambda: request.param(request)
 
 
 @pytest.fixture
-def opening(fresh) -> Iterator[Opening]:
+def opening(fresh) -> Iterator[Callable[[], Store]]:
     """Opens the same store again and again."""
     with fresh() as opens:
         yield opens
