@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class Allowance:
     """Far over what a training program reports, and far under what would keep a monitor from all others."""
 
-    rate: float = 500.0
-    burst: float = 5000.0
+    rate: float = 1000.0
+    burst: float = 10_000.0
 
 
 class Bucket:

@@ -1,7 +1,8 @@
 """What a training program calls inside an experiment: `beagle.report`, `beagle.parameters`, `beagle.completed`.
 
 Runs in the user's process: the standard library only, and nothing done at import. Without Beagle around it, the same
-program runs as it is and prints what it would have reported. Safe from any thread, and after a fork.
+program runs as it is and prints what it would have reported. Safe from any thread, and after a fork. Over
+RabbitMQ it needs pika too, which `report_amqp` loads.
 """
 
 from __future__ import annotations
@@ -44,11 +45,16 @@ def completed() -> None:
     """Say that the experiment is completed: it is ended and counts as a success, whatever its exit status."""
     url = os.environ.get("BEAGLE_REPORT_URL")
     if url is not None:
-        _append(url, "<EXPERIMENT_COMPLETED>")
+        _append(url, "<EXPERIMENT_COMPLETED>", last=True)
 
 
-def _append(url: str, line: str) -> None:
+def _append(url: str, line: str, *, last: bool = False) -> None:
     """One write for each line: with O_APPEND it lands whole or, on a full disk, as the last of its file."""
+    if url.startswith(("amqp://", "amqps://")):
+        from beagle.report_amqp import send  # noqa: PLC0415 - threads and sockets, which a file needs none of
+
+        send(url, line, last=last)
+        return
     key = (os.getpid(), url)
     descriptor = _files.get(key)
     if descriptor is None:
@@ -74,7 +80,7 @@ def _open(key: tuple[int, str]) -> int:
 
 def _folder(url: str) -> str:
     if not url.startswith("file:///"):
-        raise ValueError(f"BEAGLE_REPORT_URL is {url!r}; it must be file:// and an absolute path")
+        raise ValueError(f"BEAGLE_REPORT_URL is {url!r}; it must be amqp://… or file:// and an absolute path")
     return url.removeprefix("file://")
 
 

@@ -63,6 +63,7 @@ class Deliveries:
             message_id=properties.message_id or "",
             type=properties.type or "",
             headers=arrived.headers,
+            sent_at=None if properties.timestamp is None else float(properties.timestamp),
         )
         self.means.link.run(lambda: self._deliver(delivery))
 

@@ -98,10 +98,17 @@ def test_a_report_of_nothing_is_refused(folder):
         beagle.report(step=1)
 
 
-def test_a_report_that_cannot_go_to_a_file_is_refused(monkeypatch):
-    monkeypatch.setenv("BEAGLE_REPORT_URL", "amqp://host/")
-    with pytest.raises(ValueError, match="it must be file:// and an absolute path"):
+def test_a_report_that_can_go_nowhere_is_refused(monkeypatch):
+    monkeypatch.setenv("BEAGLE_REPORT_URL", "http://host/")
+    with pytest.raises(ValueError, match="it must be amqp://… or file:// and an absolute path"):
         beagle.report(accuracy=0.5)
+
+
+def test_a_report_over_rabbitmq_needs_a_routing_key(monkeypatch):
+    monkeypatch.setenv("BEAGLE_REPORT_URL", "amqp://exp:canary@host/")
+    with pytest.raises(ValueError, match=r"BEAGLE_REPORT_URL names no routing key: it must end with \?key=") as refused:
+        beagle.report(accuracy=0.5)
+    assert "canary" not in str(refused.value)
 
 
 def test_reports_of_many_threads_share_one_file_and_are_never_torn(folder):
