@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import pykka
 
 from actors.clock import Clock
+from beagle.access import Access, NoAccess
 from beagle.answers import failure
 from beagle.bucket import Allowance
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
@@ -54,7 +55,7 @@ class Observer(Protocol):
 class World:
     """What an actor acts on. `now` is seconds since the epoch; within a process, waiting goes by the clock.
 
-    `allowance` is for what each experiment publishes itself.
+    `access` lets experiments publish themselves, and `allowance` is how much.
     """
 
     store: Store
@@ -62,6 +63,7 @@ class World:
     clock: Clock
     site: str
     plans: Plans
+    access: Access = field(default_factory=NoAccess)
     allowance: Allowance = field(default_factory=Allowance)
     now: Callable[[], float] = time.time
     # Makes the membership of one replica, from its kind and its site.

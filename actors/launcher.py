@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import ClassVar
 
 from actors.base import BusActor, Handlers, World
@@ -21,9 +22,12 @@ from beagle.messages import (
 from beagle.ports import Ended, Orchestrator, paged
 from beagle.records import Place
 from beagle.template import Workload, attempt_of, workload_name
-from beagle.workload import prepare
+from beagle.workload import prepare, publishes_by_topic
 
 log = logging.getLogger(__name__)
+
+# Seconds between two looks for attempts that were let in to the bus by a launcher that died.
+SWEEP_EVERY = 30
 
 
 class Launcher(BusActor):
@@ -46,6 +50,7 @@ class Launcher(BusActor):
         # Names that nobody seemed to see to at this look and at the one before.
         self._found: set[str] = set()
         self._found_before: set[str] = set()
+        self._looks = 0
 
     def on_start(self) -> None:
         self.orchestrator.watch(self.reporter.observe)
@@ -90,7 +95,7 @@ class Launcher(BusActor):
             if not self._falls_to_me(name, experiment.watcher):
                 continue
             if experiment.launched_at is None:
-                self._launch(experiment)
+                self._guarded(partial(self._launch, experiment))
             else:
                 self._report_lost(experiment)
         for place in places.every(self.world.store):
@@ -98,6 +103,15 @@ class Launcher(BusActor):
                 self._judge_empty(place)
         for name in self._watched - names:
             self._forget_if_over(name)
+        self._looks += 1
+        if self._looks % SWEEP_EVERY == 1 and self.membership.mine("access"):
+            self.world.access.sweep(self._is_over)
+
+    def _is_over(self, experiment: str, attempt: int) -> bool:
+        """Whether nothing of it may run or is being stopped, at any site."""
+        if lifecycle.runs(self.world.store.get(Experiment, experiment), attempt):
+            return False
+        return all(place.attempt != attempt for place in places.held_by(self.world.store, experiment))
 
     def _is_next(self, name: str, watcher: str | None) -> bool:
         """Whether it is this launcher's to see to what `watcher` does not see to any more."""
@@ -132,9 +146,14 @@ class Launcher(BusActor):
 
     def _start(self, experiment: Experiment, *, adopted: bool) -> None:
         """Start or adopt. Its lines wait until the launch is stored, so that whatever ends it finds it launched."""
-        workload = self._workload(experiment)
-        # Started before by a launcher that died before it could store that: then there may be metrics already.
-        fresh = not adopted and experiment.launched_at is None
+        # One that runs has what it needs; for one that is tried again it is the same.
+        access = {} if adopted else self.world.access.admit(experiment.id, experiment.attempt)
+        workload = prepare(self.world.plans.of(experiment.project), experiment, access)
+        # Started before by a launcher that died before it could store that, or let in to publish by itself: then there
+        # may be metrics already.
+        fresh = not adopted and experiment.launched_at is None and not self.world.access.open
+        if self.world.access.open and publishes_by_topic(workload):
+            self.reporter.relay(workload.name)
         self._watched.add(workload.name)
         self.reporter.hold(workload.name)
         try:
@@ -160,9 +179,6 @@ class Launcher(BusActor):
         except (Refused, NotFound) as late:
             log.info("%s", late)
             self.orchestrator.stop(workload.name)
-
-    def _workload(self, experiment: Experiment) -> Workload:
-        return prepare(self.world.plans.of(experiment.project), experiment)
 
     def _judge(self, name: str) -> None:
         """One that the orchestrator has: adopt it if it may run, else end it and give its place back."""
@@ -221,6 +237,7 @@ class Launcher(BusActor):
             places.give_back(self.world.store, place)
         self.nudge(FillPlaces())
         self.orchestrator.clean(name)
+        self.world.access.expel(*attempt_of(name))
         self._forget(name)
 
     def _holds(self, name: str) -> list[Place]:

@@ -24,6 +24,7 @@ from actors.launcher import Launcher
 from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from beagle import plugins
+from beagle.access import Access, NoAccess
 from beagle.answers import raise_for
 from beagle.errors import Unavailable, Unroutable
 from beagle.folder import Folder
@@ -203,7 +204,7 @@ def open_session(folder: Path, *, settings: Settings = EMBEDDED, scheduling: boo
             time.sleep(0.02)
 
 
-def make_world(settings: Settings, folder: Folder, *, observed: bool = False) -> World:
+def make_world(settings: Settings, folder: Folder, *, observed: bool = False, launches: bool = True) -> World:
     """Raises `Unavailable` while the store is away. A bus that is away is waited for a moment, and comes when it comes.
 
     What is observed is in `World.observer`, a `Measures`.
@@ -212,6 +213,7 @@ def make_world(settings: Settings, folder: Folder, *, observed: bool = False) ->
     try:
         bus = _bus(settings, bindings(settings.site))
         observer = _measures(store, bus) if observed else None
+        access = _access(settings) if settings.apart and launches else NoAccess()
     except BaseException:
         store.close()
         raise
@@ -223,6 +225,7 @@ def make_world(settings: Settings, folder: Folder, *, observed: bool = False) ->
         plans=Plans(store),
         membership=joining(store) if settings.apart and settings.store != SQLITE else Alone,
         observer=observer,
+        access=access,
     )
 
 
@@ -241,6 +244,12 @@ def _bus(settings: Settings, queues: Mapping[str, Binding]) -> Bus:
 
     metrics = settings.metrics_bus or None
     return RabbitBus(settings.bus, bindings=queues, metrics_url=metrics if queues else None)
+
+
+def _access(settings: Settings) -> Access:
+    from bus.rabbitmq_access import access_to  # noqa: PLC0415 - the same
+
+    return access_to(settings)
 
 
 def _measures(store: Store, bus: Bus) -> Observer:

@@ -34,7 +34,8 @@ def run_actor(chosen: Chosen, kind: str, wait: Wait) -> None:
     _check_apart(settings, kind)
     _begin(chosen)
     folder = Folder(Path(settings.folder or NAME))
-    world = _patiently(lambda: make_world(settings, folder, observed=True), wait)
+    launches = kind == "launcher"
+    world = _patiently(lambda: make_world(settings, folder, observed=True, launches=launches), wait)
     if world is None:
         return
     try:

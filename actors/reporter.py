@@ -11,7 +11,7 @@ from typing import Any
 import pykka
 
 from beagle.errors import BeagleError
-from beagle.messages import AnyMessage, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
+from beagle.messages import AnyMessage, EndingRelayed, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metric_lines import read_line
 from beagle.ports import CaughtUp, Ended, Line, Observed
 from beagle.template import attempt_of
@@ -65,6 +65,7 @@ class Reporter:
         self._bus, self._launcher, self._site = bus, launcher, site
         self._held: dict[str, threading.Event] = {}
         self._adopted: dict[str, float] = {}
+        self._relayed: set[str] = set()
         self._closed = threading.Event()
 
     def hold(self, name: str) -> None:
@@ -77,6 +78,10 @@ class Reporter:
     def adopted(self, name: str, at: float) -> None:
         """Its launch is to be told again once all that it wrote so far was published. Called while it is held."""
         self._adopted[name] = at
+
+    def relay(self, name: str) -> None:
+        """Its programs publish under the original's key, which takes another way: its ending is to follow them."""
+        self._relayed.add(name)
 
     def close(self) -> None:
         """Publish nothing more: what is not published yet is read again after the next start."""
@@ -137,16 +142,17 @@ class Reporter:
             self._launcher.tell(ended)
         except pykka.ActorDeadError:
             log.info("%s ended while its launcher stopped", ended.workload)
-        self.publish(
-            WorkloadEnded(
-                experiment=experiment,
-                attempt=attempt,
-                status=ended.status,
-                ended_at=ended.ended_at,
-                tail=ended.tail,
-                error=ended.error,
-                out_of_memory=ended.out_of_memory,
-                lost=ended.lost,
-                launch_failed=ended.status is None and not ended.lost,
-            )
+        ending = WorkloadEnded(
+            experiment=experiment,
+            attempt=attempt,
+            status=ended.status,
+            ended_at=ended.ended_at,
+            tail=ended.tail,
+            error=ended.error,
+            out_of_memory=ended.out_of_memory,
+            lost=ended.lost,
+            launch_failed=ended.status is None and not ended.lost,
         )
+        relayed = ended.workload in self._relayed
+        self.publish(EndingRelayed(experiment=experiment, ending=ending) if relayed else ending)
+        self._relayed.discard(ended.workload)

@@ -128,6 +128,13 @@ class Settings:
         "RabbitMQ's management interface, by which each attempt gets a broker user of its own; `auto` looks for it at"
         " port 15672 of the broker.",
     )
+    experiment_bus: str = _setting(
+        "",
+        _url("amqp", "amqps", words=("",)),
+        "the URL of the metrics' virtual host as experiments reach it: amqp://broker:5672/beagle-metrics",
+        "The broker as experiments see it, when that is another address than ours; user and password are put in for"
+        " each attempt. Without `management` they must be in it, for one user of all experiments.",
+    )
     orchestrator: str = _setting(
         "process", _text, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
     )

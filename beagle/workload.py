@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
@@ -12,8 +13,8 @@ from beagle.space import as_text
 from beagle.template import Service, Workload, workload_name
 
 
-def prepare(plan: Plan, experiment: Experiment) -> Workload:
-    """Folders for output, checkpoints and reports are the orchestrator's to add."""
+def prepare(plan: Plan, experiment: Experiment, access: Mapping[str, str] | None = None) -> Workload:
+    """Folders for output, checkpoints and reports are the orchestrator's to add. `access`: how it reaches the bus."""
     name = workload_name(experiment.id, experiment.attempt)
     told = {
         "BEAGLE_PROJECT": plan.definition.name,
@@ -24,6 +25,7 @@ def prepare(plan: Plan, experiment: Experiment) -> Workload:
         "BEAGLE_SEED": str(seed_of(plan.definition.seed, experiment.number)),
         "BEAGLE_PARAMETERS": json.dumps(experiment.parameters, allow_nan=False),
         "BEAGLE_WORKLOAD": name,
+        **(access or {}),
     }
     services = tuple(_filled(service, experiment, told) for service in plan.template.services)
     return Workload(name=name, experiment=experiment.id, attempt=experiment.attempt, services=services)
@@ -42,3 +44,8 @@ def _filled(service: Service, experiment: Experiment, told: dict[str, str]) -> S
     }
     own = {name: replaced.get(name, value) for name, value in service.environment.items()}
     return replace(service, environment={"PYTHONUNBUFFERED": "1"} | own | told | {"BEAGLE_SERVICE": service.name})
+
+
+def publishes_by_topic(workload: Workload) -> bool:
+    """Whether its programs know the original's key, which all attempts share."""
+    return any("METRICS_TOPIC" in service.environment for service in workload.services)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from pika.spec import BasicProperties
 
+from beagle.access import STRANGERS
 from beagle.errors import BeagleError
 from bus.port import Headers
 from bus.routes import EVENTS
 
-# Users whose names begin so are experiments: the broker vouches for who they are, and they are not of the deployment.
-STRANGERS = "exp-"
 _PERSISTENT = 2
 
 Done = Callable[[BeagleError | None], None]

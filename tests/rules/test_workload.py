@@ -13,7 +13,7 @@ from beagle.project import Definition
 from beagle.records import Plan
 from beagle.template import attempt_of, workload_name
 from beagle.template_file import read_template
-from beagle.workload import prepare, seed_of
+from beagle.workload import prepare, publishes_by_topic, seed_of
 
 TEMPLATE = read_template(
     """
@@ -115,3 +115,15 @@ def test_the_seed_depends_on_project_and_number_and_not_on_the_attempt():
 
 def test_the_same_records_give_the_same_workload():
     assert prepare(PLAN, EXPERIMENT) == prepare(PLAN, EXPERIMENT)
+
+
+def test_whoever_is_let_in_to_the_bus_is_told_how():
+    access = {"BEAGLE_METRICS_URL": "amqp://exp-1:secret@broker/metrics", "BEAGLE_METRICS_KEY": "metric.1.e-2"}
+    for with_access, without in zip(prepare(PLAN, EXPERIMENT, access).services, environments(), strict=True):
+        assert with_access.environment == without | access
+
+
+def test_a_template_with_the_originals_variable_publishes_with_the_originals_key():
+    assert publishes_by_topic(prepare(PLAN, EXPERIMENT))
+    services = tuple(replace(service, environment={}) for service in TEMPLATE.services)
+    assert not publishes_by_topic(prepare(replace(PLAN, template=replace(TEMPLATE, services=services)), EXPERIMENT))
