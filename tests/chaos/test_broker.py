@@ -15,6 +15,8 @@ from beagle.errors import Unavailable
 from beagle.messages import decode
 from bus.port import Delivery
 from bus.rabbitmq import RabbitBus
+from bus.rabbitmq_messages import Publication
+from bus.rabbitmq_publisher import Publisher
 from bus.routes import bindings
 from tests.contracts.inbox import Inbox, projects_of, publish
 from tests.servers.rabbitmq import RabbitNode
@@ -106,11 +108,18 @@ class Ledger:
         goal = len(self.confirmed) + count
         eventually(lambda: len(self.confirmed) >= goal)
 
-    def end(self) -> None:
+    def stop(self) -> None:
+        """Publish no more."""
         self.ended = True
         for thread in self._threads:
             thread.join()
+
+    def end(self) -> None:
+        self.stop()
         eventually(lambda: self.confirmed <= set(self.came))
+        self.close()
+
+    def close(self) -> None:
         self._consumer.close()
 
 
@@ -131,6 +140,28 @@ def test_what_a_killed_broker_confirmed_is_not_lost_and_what_was_acknowledged_do
                 "what was acknowledged came again"
             )
     assert Inbox(bus, "gateway").deliveries == []
+
+
+def test_without_confirms_the_same_loses_some(node, bus, monkeypatch):
+    """The control of the test above: a publisher that takes for confirmed what it has sent."""
+    send = Publisher._send
+
+    def believe(publisher: Publisher, publication: Publication) -> None:
+        if publisher._channel is not None:
+            publication.done(None)
+        send(publisher, publication)
+
+    monkeypatch.setattr(Publisher, "_send", believe)
+    ledger = Ledger(bus)
+    ledger.grows_by(2000)
+    node.kill()
+    ledger.stop()
+    node.start()
+    monkeypatch.undo()
+    persist(bus, "the last")
+    eventually(lambda: "the last" in ledger.came)
+    assert ledger.confirmed - set(ledger.came)
+    ledger.close()
 
 
 def test_a_word_on_a_delivery_of_a_lost_connection_counts_no_more(node, bus):
