@@ -154,17 +154,23 @@ LONGEST = 1 << 20
 
 
 def encode(message: Message) -> bytes:
-    return message.model_dump_json().encode()
+    """Raises `InvalidInput` for one that nobody would take."""
+    return fitting(message.model_dump_json().encode())
 
 
 def decode(body: bytes) -> AnyMessage:
     """Raises `InvalidInput` with one sentence for each mistake."""
-    if len(body) > LONGEST:
-        raise InvalidInput([f"the message has {len(body)} bytes; at most {LONGEST} are taken"])
     try:
-        return _ADAPTER.validate_json(body)
+        return _ADAPTER.validate_json(fitting(body))
     except ValidationError as error:
         raise InvalidInput([_sentence(mistake) for mistake in error.errors()]) from error
+
+
+def fitting(body: bytes, longest: int = LONGEST) -> bytes:
+    """The same body. Raises `InvalidInput` for one that is too long."""
+    if len(body) > longest:
+        raise InvalidInput([f"the message has {len(body)} bytes; at most {longest} are taken"])
+    return body
 
 
 def _sentence(mistake: Any) -> str:  # noqa: ANN401 - pydantic's own error dictionaries

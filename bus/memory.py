@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Mapping
 
 from beagle.errors import Full, Unavailable, Unroutable
-from beagle.messages import Answer, AnyMessage, encode
+from beagle.messages import Answer, AnyMessage, encode, fitting
 from bus.memory_dead import MemoryDead
 from bus.memory_queues import MemoryConsumer, Queue, Queues, Waiting
 from bus.port import DeadLetter, Delivery, Headers
-from bus.routes import DELIVERY_LIMIT, EVENTS, LONGEST_QUEUE, Binding, address
+from bus.routes import DELIVERY_LIMIT, EVENTS, LARGEST_BODY, LONGEST_QUEUE, Binding, address
 
 
 class MemoryBus:
@@ -33,6 +33,7 @@ class MemoryBus:
     def publish_raw(
         self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
     ) -> None:
+        fitting(body, LARGEST_BODY)
         self._put(Waiting(0, body, exchange, key, own=False, message_id=message_id, type="", headers=headers or {}))
 
     def request(self, message: AnyMessage, *, timeout: float) -> Answer:

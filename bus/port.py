@@ -65,7 +65,10 @@ class Bus(Protocol):
     def publish_raw(
         self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
     ) -> None:
-        """Publish what is none of our messages, as a stranger would: it arrives as not our own."""
+        """Publish what is none of our messages, as a stranger would: it arrives as not our own.
+
+        Raises as `publish` does, and both raise `InvalidInput` for what is longer than is taken.
+        """
 
     def request(self, message: AnyMessage, *, timeout: float) -> Answer:
         """Publish and wait for the answer; `Unavailable` after `timeout` seconds without one."""

@@ -9,8 +9,9 @@ from pika.channel import Channel
 from pika.connection import Parameters
 from pika.spec import BasicProperties
 
-from beagle.errors import BeagleError, InvalidInput, Unroutable
-from beagle.messages import Answer, AnyMessage
+from beagle.answers import failure
+from beagle.errors import BeagleError, InvalidInput, Refused, Unroutable
+from beagle.messages import Answer, AnyMessage, fitting
 from bus import rabbitmq_topology as topology
 from bus.rabbitmq_address import user
 from bus.rabbitmq_consumers import Consumers
@@ -18,10 +19,11 @@ from bus.rabbitmq_dead import DeadLetters
 from bus.rabbitmq_letters import Letter, buried
 from bus.rabbitmq_messages import Arrived, Publication, outgoing, properties
 from bus.rabbitmq_publisher import Publisher
-from bus.routes import DEAD, Binding
+from bus.routes import DEAD, LARGEST_BODY, Binding
 
 # How long a start waits for the broker; after that it goes on, and comes to it when it is there.
 CONNECT_FOR = 10.0
+_TOO_MUCH = f"the answer has {{}} bytes, and at most {LARGEST_BODY} fit into one: ask for a smaller page"
 
 
 class Host:
@@ -60,7 +62,7 @@ class Host:
     def publish(self, exchange: str, key: str, body: bytes, known: BasicProperties) -> None:
         if exchange not in self._exchanges:  # the broker would close the channel for all
             raise Unroutable(f"there is no exchange {exchange}")
-        self.publisher.publish(outgoing(exchange, key, body, known))
+        self.publisher.publish(outgoing(exchange, key, fitting(body, LARGEST_BODY), known))
 
     def _replay(self, letter: Letter) -> None:
         user = self._user if letter.own else None
@@ -76,4 +78,6 @@ class Host:
             known = properties(kind="Answer", user=self._user)
             known.correlation_id = asked.correlation_id
             body = json.dumps(answer).encode()
+            if len(body) > LARGEST_BODY:
+                body = json.dumps(failure(Refused(_TOO_MUCH.format(len(body))))).encode()
             self.publisher.send(Publication("", asked.reply_to or "", body, known, lambda _: None))

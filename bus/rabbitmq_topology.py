@@ -13,7 +13,7 @@ from pika.channel import Channel
 from pika.frame import Method
 from pika.spec import Queue
 
-from bus.routes import DEAD, DELIVERY_LIMIT, Binding
+from bus.routes import DEAD, DELIVERY_LIMIT, LARGEST_QUEUE, Binding
 
 DEAD_QUEUE = "dead"
 # RabbitMQ 4 gives a queue a limit of 20 when it names none, and looking at a dead letter counts.
@@ -29,6 +29,7 @@ def shared(name: str, binding: Binding, longest: int) -> dict[str, str | int | b
         "x-queue-type": "quorum",
         "x-delivery-limit": DELIVERY_LIMIT,
         "x-max-length": longest - _ONE_OVER,
+        "x-max-length-bytes": LARGEST_QUEUE,
         "x-overflow": "reject-publish",
         "x-dead-letter-exchange": DEAD,
         # Named, or it would follow the CC header of whoever sent the message.
@@ -40,13 +41,19 @@ def shared(name: str, binding: Binding, longest: int) -> dict[str, str | int | b
 
 def private(longest: int) -> dict[str, str | int]:
     """The arguments of a queue that one consumer has for itself."""
-    return {"x-queue-type": "classic", "x-max-length": longest, "x-overflow": "drop-head"}
+    return {
+        "x-queue-type": "classic",
+        "x-max-length": longest,
+        "x-max-length-bytes": LARGEST_QUEUE,
+        "x-overflow": "drop-head",
+    }
 
 
 _DEAD_ARGUMENTS: dict[str, str | int | bool] = {
     "x-queue-type": "quorum",
     "x-delivery-limit": _NO_LIMIT,
     "x-max-length": _LONGEST_DEAD,
+    "x-max-length-bytes": LARGEST_QUEUE,
     "x-overflow": "reject-publish",
 }
 

@@ -30,6 +30,10 @@ SHARDS = 8
 # sends back messages that did no harm.
 DELIVERY_LIMIT = 100
 LONGEST_QUEUE = 100_000
+# What a queue takes in bytes, and in one body; config/rabbitmq/rabbitmq.conf lets the broker refuse longer ones, and
+# then it closes the sender's channel.
+LARGEST_QUEUE = 256 << 20
+LARGEST_BODY = 2 << 20
 METRIC_QUEUES = tuple(f"metrics.{number}" for number in range(SHARDS))
 # Of the replicas of an actor one at a time takes from these; so that each of them has as many as the others.
 DUTIES = frozenset({"queue_manager", *METRIC_QUEUES})

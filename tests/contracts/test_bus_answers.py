@@ -8,7 +8,8 @@ import time
 import pytest
 
 from beagle.commands import SetLimit, ShowSystem
-from beagle.errors import Full, Unavailable, Unroutable
+from beagle.errors import Full, InvalidInput, Unavailable, Unroutable
+from beagle.messages import LONGEST as LONGEST_BODY
 from beagle.messages import (
     FillPlaces,
     LaunchExperiment,
@@ -16,7 +17,7 @@ from beagle.messages import (
     decode,
 )
 from bus.port import Bus, Consumer, Delivery
-from bus.routes import COMMANDS, EVENTS, METRICS
+from bus.routes import COMMANDS, EVENTS, LARGEST_BODY, METRICS
 from tests.contracts.inbox import PATIENCE, Inbox, eventually, projects_of, publish, settle
 
 # Routing and bounds --------------------------------------------------------------------------------------------------
@@ -86,6 +87,17 @@ def test_what_is_raw_must_be_taken_too_unless_it_is_an_event(bus):
     publish(bus, *"abcde")
     with pytest.raises(Full):
         bus.publish_raw(COMMANDS, "gateway.anything", b"")
+
+
+def test_what_is_too_long_is_its_senders_mistake_and_disturbs_nobody(bus):
+    bus.publish_raw(COMMANDS, "gateway.long", b"x" * LARGEST_BODY)
+    with pytest.raises(InvalidInput, match=f"has {LARGEST_BODY + 1} bytes; at most {LARGEST_BODY} are taken"):
+        bus.publish_raw(COMMANDS, "gateway.longer", b"x" * (LARGEST_BODY + 1))
+    with pytest.raises(InvalidInput, match=f"at most {LONGEST_BODY} are taken"):
+        publish(bus, "x" * LONGEST_BODY)
+    publish(bus, "a")
+    first, second = Inbox(bus, "gateway").first(2)
+    assert (len(first.body), projects_of([second])) == (LARGEST_BODY, ["a"])
 
 
 def test_its_own_threads_are_alive(bus):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pika
 import pytest
 
+from beagle.answers import raise_for
 from beagle.commands import SetLimit, ShowProject, ShowSystem
-from beagle.errors import InvalidInput, Unavailable, Unroutable
+from beagle.errors import InvalidInput, Refused, Unavailable, Unroutable
 from beagle.messages import encode
 from bus.rabbitmq import RabbitBus
-from bus.routes import COMMANDS, DELIVERY_LIMIT, METRICS, bindings
+from bus.routes import COMMANDS, DELIVERY_LIMIT, LARGEST_BODY, METRICS, bindings
 from tests.contracts.inbox import PATIENCE, Inbox, eventually, projects_of, publish
 from tests.servers.rabbitmq import PASSWORD, USER
+
+CONFIGURED = Path(__file__).parents[2] / "config" / "rabbitmq" / "rabbitmq.conf"
 
 
 @pytest.fixture
@@ -67,6 +72,23 @@ def test_a_front_end_is_answered_to_a_queue_of_its_own(main):
         asking = pika.BasicProperties(reply_to=queue, correlation_id="my question")
         channel.basic_publish(COMMANDS, "gateway.show_system", encode(ShowSystem()), asking)
         assert answered(channel, queue) == ({"running": True, "asked": True}, "my question")
+
+
+def test_an_answer_too_long_for_the_broker_becomes_a_sentence(bus):
+    def take(delivery) -> None:
+        delivery.answer({"much": "x" * LARGEST_BODY})
+        delivery.ack()
+
+    bus.consume("gateway", take, prefetch=10)
+    for _ in range(2):
+        answer = bus.request(ShowSystem(), timeout=PATIENCE)
+        with pytest.raises(Refused, match=r"the answer has \d+ bytes, and at most 2097152 fit.*smaller page"):
+            raise_for(answer)
+
+
+def test_the_configured_broker_takes_whatever_we_send():
+    limit = re.search(r"^max_message_size = (\d+)$", CONFIGURED.read_text(), re.MULTILINE)
+    assert int(limit[1]) == LARGEST_BODY
 
 
 @pytest.mark.usefixtures("answering")
