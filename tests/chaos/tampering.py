@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from actors import queue_manager
+from actors.gateway import Gateway
 from actors.launcher import Launcher
 from actors.queue_manager import QueueManager
 from beagle import lifecycle, places
@@ -37,6 +38,11 @@ def drowsy() -> None:
     """Queue managers sleep between the writes of a claim, at times for so long that what they took is repaired."""
     queue_manager.LEAKED_AFTER = 0.5
     QueueManager.between_writes = lambda _self: time.sleep(random.choice((0, 0, 0.1, 1.5)))
+
+
+def impatient() -> None:
+    """Nobody sleeps for long here, so that what is deleted goes soon."""
+    Gateway.quiet = 0.5
 
 
 def unordered() -> None:
@@ -115,6 +121,7 @@ TAMPERINGS: dict[str, Callable[[], None]] = {
         everyone,
         drowsy,
         unordered,
+        impatient,
         stale_places,
         careless_repair,
         trusting_launch,
