@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actors.measures import Measures
 from beagle.experiment import TRANSITIONS
+from beagle.settings import TABLE
+from beagle.stores.sqlite import SqliteStore
+from bus.memory import MemoryBus
 from bus.routes import ROUTES, bindings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -56,3 +60,21 @@ def test_a_decision_is_half_a_page_of_context_decision_and_consequence(page):
 
 def test_decisions_are_numbered_without_a_gap():
     assert [int(page.name[:3]) for page in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+def test_the_page_for_operators_has_each_measure_and_no_other(tmp_path):
+    store, bus = SqliteStore(tmp_path / "beagle.sqlite"), MemoryBus(bindings("local"))
+    page = Measures(store, bus).page().decode()
+    store.close()
+    kinds = dict(re.findall(r"^# TYPE (beagle_\w+) (\w+)$", page, re.MULTILINE))
+    measured = {name for name in kinds if not name.endswith("_created")}
+    written = set(re.findall(r"`(beagle_\w+)`", (DOCS / "operations.md").read_text()))
+    assert written == measured
+
+
+def test_the_page_for_operators_names_flags_and_variables_that_there_are():
+    page = (DOCS / "operations.md").read_text()
+    known = {setting.flag for setting in TABLE.values()} | {"--detach", "--build", "--scale", "--all", "--yes"}
+    assert set(re.findall(r"(--[a-z][a-z-]*)", page)) <= known
+    variables = {setting.variable for setting in TABLE.values()}
+    assert set(re.findall(r"\bBEAGLE_[A-Z_]+", page)) <= variables

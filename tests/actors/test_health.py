@@ -9,8 +9,17 @@ import urllib.request
 
 import pytest
 
+from actors.base import World
+from actors.clock import Clock
 from actors.health import HealthPage
+from actors.measures import Measures
+from actors.processes import unwell
 from beagle.errors import InvalidInput
+from beagle.projects import Plans
+from beagle.stores.sqlite import SqliteStore
+from bus.memory import MemoryBus
+from bus.routes import bindings
+from tests.journeys.beagle_run import eventually
 
 
 def get(page: HealthPage, path: str) -> tuple[int, str]:
@@ -82,3 +91,48 @@ def test_an_address_that_is_not_of_this_machine_is_one_sentence():
     with pytest.raises(InvalidInput) as caught:
         HealthPage("203.0.113.7", "0", str, bytes)
     assert "--health-address" in str(caught.value)
+
+
+class Silent(MemoryBus):
+    """Its loop stands still."""
+
+    def silence(self) -> float:
+        return 20.4
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SqliteStore(tmp_path / "beagle.sqlite")
+    yield store
+    store.close()
+
+
+def world(store, bus) -> World:
+    clock = Clock()
+    clock.close()
+    return World(store=store, bus=bus, clock=clock, site="here", plans=Plans(store))
+
+
+def test_a_bus_whose_loop_stands_still_for_longer_than_the_bound_is_the_reason(store):
+    bus = Silent(bindings("here"))
+    assert unwell(world(store, bus), Measures(store, bus), 20) == "the loop of the bus has stood still for 20 s"
+    assert unwell(world(store, bus), Measures(store, bus), 21) == ""
+
+
+def test_an_actor_that_does_not_reconcile_is_the_reason_with_its_last_error(store):
+    bus = MemoryBus(bindings("here"))
+    measures = Measures(store, bus)
+    measures.expect("Monitor")
+    measures.reconciled("Monitor", "the store is away")
+    eventually(lambda: unwell(world(store, bus), measures, 0.05))
+    reason = unwell(world(store, bus), measures, 0.05)
+    assert reason == "Monitor has not looked into the store for 0 s: the store is away"
+    measures.reconciled("Monitor", "")
+    assert unwell(world(store, bus), measures, 5) == ""
+
+
+def test_an_actor_that_hangs_in_a_message_is_the_reason_too(store):
+    bus = MemoryBus(bindings("here"))
+    measures = Measures(store, bus)
+    measures.expect("Launcher")
+    assert eventually(lambda: unwell(world(store, bus), measures, 0.05)).endswith("it is busy, or stands still")
