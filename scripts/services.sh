@@ -9,7 +9,6 @@ declare -A packages=(
     [/usr/bin/epmd]=erlang-base
     [/usr/bin/javac]=default-jdk-headless
     [/usr/bin/mvn]=maven
-    [/usr/lib/ruby/vendor_ruby/bunny.rb]=ruby-bunny
     [/usr/bin/docker-compose]=docker-compose
     [/var/lib/dpkg/info/ruby-bunny.list]=ruby-bunny
 )

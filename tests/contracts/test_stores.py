@@ -10,8 +10,8 @@ import pytest
 from beagle.errors import InvalidInput, Unavailable
 from beagle.experiment import Claimed, Experiment, State, Stopped, transition
 from beagle.ports import Record
-from beagle.records import Applied, Place, Summary, System
-from tests.contracts.records import PROJECT, experiment, experiments, metric, one_of_each
+from beagle.records import Applied, Place, Project, Summary, System
+from tests.contracts.records import PROJECT, experiment, experiments, metric, one_of_each, project
 
 # Records
 
@@ -215,6 +215,33 @@ def test_an_experiment_takes_its_metrics_along(store):
     assert [store.metrics(first.id, attempt).records for attempt in (1, 2)] == [[], []]
     assert len(store.metrics(second.id, 1).records) == 1
     assert store.append([metric(1, experiment=first.id)]) == [True]
+
+
+def test_metrics_are_removed_without_the_record_and_when_there_is_none(store):
+    first, second = experiments(2)
+    store.add([first])
+    store.append([metric(n, experiment=each.id, attempt=n) for n in (1, 2) for each in (first, second)])
+    store.append([metric(1)])
+    store.remove_metrics([first.id, second.id, "f" * 24])
+    assert [store.metrics(each.id, n).records for each in (first, second) for n in (1, 2)] == [[], [], [], []]
+    assert store.get(Experiment, first.id) == first
+    assert len(store.metrics("e" * 24, 1).records) == 1
+    assert store.append([metric(1, experiment=first.id)]) == [True]
+    assert len(store.metrics(first.id, 1).records) == 1
+
+
+def test_projects_are_listed_apart_from_those_that_are_hidden(store):
+    shown, hidden = project(1), replace(project(2), hidden=True)
+    store.add([shown, hidden])
+    assert store.page(Project, "all", (False,)).records == [shown]
+    assert store.page(Project, "all", (True,)).records == [hidden]
+    assert store.page(Project, "name", (False, "digits")).records == [shown]
+
+
+def test_what_is_being_removed_is_listed_by_when_that_began(store):
+    first, second, third = experiments(3)
+    store.add([first, replace(second, removing=9.0), replace(third, removing=8.0)])
+    assert [e.number for e in store.page(Experiment, "removing").records] == [3, 2]
 
 
 # Life
