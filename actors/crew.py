@@ -132,6 +132,7 @@ class CrewActor(BusActor):
                 self._started = True
                 self._actor_loop_setup()
             self._actor_loop_running()
+            # What was told to one that has stopped may be more than a turn takes, too.
+            self._actor_loop_teardown()
         except queue.Empty:
             return
-        self._actor_loop_teardown()

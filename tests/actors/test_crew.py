@@ -10,7 +10,7 @@ import pytest
 
 from actors.base import World
 from actors.clock import Clock
-from actors.crew import WAITING, Crew, CrewActor
+from actors.crew import TURN, WAITING, Crew, CrewActor
 from beagle.projects import Plans
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
@@ -166,3 +166,18 @@ def test_a_crew_can_be_closed_by_one_of_its_own(world):
     host.stop()
     assert all(actor.over for actor in noted)
     eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("own")])
+
+
+def test_one_that_stops_with_more_to_come_than_a_turn_takes_ends_no_thread(join, crew):
+    ref, actor = join()
+    go = threading.Event()
+    ref.tell(lambda: go.wait(10))
+    stopped = ref.stop(block=False)
+    questions = [ref.ask(number, block=False) for number in range(3 * TURN)]
+    go.set()
+    stopped.get(timeout=10)
+    for question in questions:
+        with pytest.raises(pykka.ActorDeadError):
+            question.get(timeout=10)
+    assert len(actor.heard) == 1
+    assert all(thread.is_alive() for thread in crew._threads)
