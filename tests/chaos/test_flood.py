@@ -14,8 +14,10 @@ from actors.monitor import Monitor
 from beagle import lifecycle
 from beagle.projects import Plans
 from beagle.records import Summary
+from beagle.stores.mongodb import MongoStore
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
+from bus.rabbitmq import RabbitBus
 from bus.routes import METRIC_QUEUES, bindings
 from tests.chaos import flood
 from tests.journeys.beagle_run import eventually
@@ -28,8 +30,8 @@ QUEUES = (*METRIC_QUEUES, "events.monitor")
 class Flooded:
     """Monitors over a store and a bus of which the test may have several."""
 
-    def __init__(self, store) -> None:
-        self.store, self.bus, self.clock = store, MemoryBus(bindings("here")), Clock()
+    def __init__(self, store, bus=None) -> None:
+        self.store, self.bus, self.clock = store, bus or MemoryBus(bindings("here")), Clock()
         self.world = World(store=store, bus=self.bus, clock=self.clock, site="here", plans=Plans(store))
         self.ids = flood.prepare(store, EXPERIMENTS)
 
@@ -42,7 +44,6 @@ class Flooded:
             if ordinal in (len(messages) // 3, len(messages) // 2):
                 self.monitors[-1].stop()
                 self.monitors.append(Monitor.start(self.world, QUEUES))
-        eventually(self.is_quiet)
 
     def is_quiet(self) -> bool:
         """Whether all metrics were taken; nobody is there for what the monitors say to others."""
@@ -91,6 +92,7 @@ def test_all_metrics_are_stored_once_whatever_their_order_and_age(opened):
     system = opened()
     told = flood.sent(system.ids, COUNT)
     system.pour(told)
+    eventually(system.is_quiet)
     assert flood.stored(system.store, system.ids) == Counter(told)
     now = Counter(each.experiment for each in told if each.attempt == flood.ATTEMPTS)
     assert len(system.running()) == EXPERIMENTS // 2
@@ -101,4 +103,16 @@ def test_without_the_check_for_repeats_more_are_stored_than_were_sent(opened):
     system = opened(ForgetfulStore)
     told = flood.sent(system.ids, 600)
     system.pour(told)
+    eventually(system.is_quiet)
     assert flood.stored(system.store, system.ids).total() > len(told)
+
+
+def test_the_same_holds_over_a_broker_and_a_store_apart(rabbitmq, hosts, database):
+    main, metrics = (rabbitmq.url(host) for host in hosts)
+    system = Flooded(MongoStore(database), RabbitBus(main, bindings=bindings("here"), metrics_url=metrics))
+    told = flood.sent(system.ids, COUNT // 10)
+    system.pour(told)
+    for queue in METRIC_QUEUES:
+        rabbitmq.until(f"/queues/{hosts[1]}/{queue}", lambda found: found.get("messages") == 0)
+    assert flood.stored(system.store, system.ids) == Counter(told)
+    system.close()
