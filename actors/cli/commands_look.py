@@ -10,10 +10,17 @@ import typer
 
 from actors.cli.options import Attempt, Experiment, Form, ProjectName, speaks
 from actors.cli.output import ExportFormat, Format
-from beagle.experiment import State
+from beagle.experiment import SHOWN
 from beagle.settings import Settings
 
 app = typer.Typer()
+_STATES = ", ".join(SHOWN)
+
+
+def _shown(state: str | None) -> str | None:
+    if state is not None and state not in SHOWN:
+        raise typer.BadParameter(f"{state} is none of {_STATES}.")
+    return state
 
 
 @app.command()
@@ -30,7 +37,9 @@ def status(settings: Settings, format: Form = Format.TABLE) -> None:
 def experiments(
     settings: Settings,
     project: ProjectName = None,
-    state: Annotated[State | None, typer.Option("--state", help="Only those in this state.")] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="STATE", callback=_shown, help=f"Only those in one of {_STATES}.")
+    ] = None,
     format: Form = Format.TABLE,
 ) -> None:
     """List the experiments of a project, by number."""

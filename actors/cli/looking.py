@@ -17,7 +17,6 @@ from beagle.commands import (
     ShowExperiment,
     ShowSystem,
 )
-from beagle.experiment import State
 from beagle.settings import Settings
 
 # More rows than anybody reads on a terminal; Rich would take 3 s to draw ten times as many.
@@ -69,7 +68,7 @@ def _running(experiments: Iterable[View], now: float) -> Table:
     )
 
 
-def experiments(settings: Settings, form: Format, project: str | None, state: State | None) -> None:
+def experiments(settings: Settings, form: Format, project: str | None, state: str | None) -> None:
     def question(after: str | None) -> ListExperiments:
         return ListExperiments(project=project, state=state, after=after, limit=1000)
 
