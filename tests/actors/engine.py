@@ -19,6 +19,8 @@ class Engine:
         self.site, self._lasts = site, lasts
         self.lock = threading.RLock()
         self.starts: list[str] = []
+        # How many ran at once, here and on the others.
+        self.all: tuple[Engine, ...] = (self,)
         self.most = 0
         self.alive: set[str] = set()
         self.listed: set[str] = set()
@@ -40,7 +42,7 @@ class Engine:
     def run(self, name: str) -> None:
         self.starts.append(name)
         self.alive.add(name)
-        self.most = max(self.most, len(self.alive))
+        self.most = max(self.most, sum(len(engine.alive) for engine in self.all))
         self.began[name] = time.time()
         if self._lasts is not None:
             timer = threading.Timer(self._lasts, self.end, (name,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -11,10 +12,11 @@ import pytest
 from actors import heuristic
 from actors.heuristic import HeuristicActor
 from actors.heuristic import _Search as SEARCH
-from beagle import lifecycle, projects
+from beagle import projects
 from beagle.experiment import Experiment, State
 from beagle.ports import paged
-from beagle.records import Observation, ProjectState
+from beagle.records import Observation, ProjectState, Summary
+from tests.actors.engine import Engine
 from tests.actors.test_scaling_launchers import alive, assert_all_over, starts
 from tests.actors.troupe import PROJECT, Troupe
 from tests.journeys.beagle_run import eventually
@@ -211,29 +213,60 @@ def test_without_a_look_at_how_many_were_sent_it_would_suggest_its_own_again(tro
 
 # All at once ---------------------------------------------------------------------------------------------------------
 
+SEEDS = range(1, 1 + int(os.environ.get("BEAGLE_CHAOS_SEEDS", "3")))
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_whatever_dies_and_sleeps_nothing_is_lost_doubled_or_over_the_limit(busy, seed):
-    chance = random.Random(seed)
-    for _ in range(2):
-        the_others(busy)
-    busy.submit(40, limit=4)
-    for _ in range(14):
-        time.sleep(chance.uniform(0.02, 0.3))
-        for replica in busy.replicas:
+
+@pytest.fixture
+def talkative(busy, monkeypatch):
+    """Whatever ends by itself has said three things just before."""
+    end = Engine.end
+
+    def say_and_end(engine: Engine, name: str, status: int = 0) -> None:
+        if status == 0 and name in engine.alive:
+            for value in range(3):
+                engine.say(name, f"cost={value}")
+        end(engine, name, status)
+
+    monkeypatch.setattr(Engine, "end", say_and_end)
+    return busy
+
+
+def trouble(troupe: Troupe, chance: random.Random) -> None:
+    """Some of those that sleep wake; then one dies or leaves, and another comes in its place, or one falls asleep."""
+    for replica in troupe.replicas:
+        if chance.random() < 0.5:
             replica.wake()
-        victim = chance.choice([replica for replica in busy.replicas if not replica.life.over])
-        if chance.random() < 0.6:
-            victim.kill()
-            busy.join(victim.kind)
-        else:
-            victim.sleep()
-    for replica in busy.replicas:
+    victim, draw = chance.choice([replica for replica in troupe.replicas if not replica.life.over]), chance.random()
+    if draw < 0.6:
+        victim.kill()
+        troupe.join(victim.kind, victim.world.site)
+    else:
+        victim.sleep()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_dies_and_sleeps_nothing_is_lost_doubled_or_over_the_limit(talkative, seed):
+    chance, count = random.Random(seed), 80
+    for _ in range(2):
+        the_others(talkative)
+        talkative.join("launcher", "there")
+    talkative.submit(count, limit=4)
+    for _ in range(20):
+        time.sleep(chance.uniform(0.02, 0.3))
+        trouble(talkative, chance)
+    for replica in talkative.replicas:
         replica.wake()
-    eventually(lambda: completed(busy), seconds=45)
-    eventually(lambda: busy.held() == [])
-    assert {e.state for e in busy.experiments(40) if e is not None} == {State.COMPLETED}
-    assert max(starts(busy).values()) == 1
-    assert busy.engines["here"].most <= 4
-    assert {lifecycle.load(busy.store, e.id).attempt for e in busy.experiments(40) if e is not None} == {1}
-    assert busy.engines["here"].listed == set()
+    assert_searched_once(talkative, count)
+    eventually(lambda: talkative.held() == [])
+    engines = talkative.engines.values()
+    assert max(starts(talkative).values()) == 1
+    assert max(engine.most for engine in engines) <= 4
+    eventually(lambda: not any(engine.listed for engine in engines))
+    for experiment in talkative.experiments(count):
+        assert experiment is not None
+        assert (experiment.state, experiment.attempt) == (State.COMPLETED, 1)
+        stored = talkative.store.metrics(experiment.id, 1).records
+        assert [metric.values["cost"] for metric in stored] == [0, 1, 2]
+        summary = talkative.store.get(Summary, experiment.id)
+        assert summary is not None
+        assert summary.count == 3

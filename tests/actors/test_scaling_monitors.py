@@ -12,6 +12,7 @@ from actors.account import Account
 from actors.monitor import Monitor
 from beagle import lifecycle, projects
 from beagle.experiment import Claimed, Experiment, Launched
+from beagle.members import Members, shares
 from beagle.messages import MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.records import Summary
 from bus.routes import METRIC_QUEUES, shard
@@ -220,6 +221,49 @@ def test_what_another_stored_after_a_monitor_had_read_is_counted(troupe):
 def test_without_doubt_about_what_was_read_before_anything_was_heard_it_would_be_missing(troupe, monkeypatch):
     monkeypatch.setattr(Account, "doubt", lambda _: None)
     assert 2 in counts_after_a_sleep(troupe)
+
+
+def counts_after_a_sleep_and_a_death(troupe: Troupe, monkeypatch) -> set[int]:
+    """One sleeps, another takes over, stores a metric of each, dies before it saves a summary, and the first wakes."""
+    save, saving = Account.save, [True]
+    monkeypatch.setattr(Account, "save", lambda account: save(account) if saving else None)
+    sleeper = troupe.join("monitor")
+    experiments = running(troupe, 12)
+    for each in experiments:
+        report(troupe, each, 0, cost=0)
+    eventually(lambda: all(troupe.store.get(Summary, each.id) for each in experiments))
+    sleeper.sleep()
+    saving.clear()
+    for consumer in sleeper.bus.consumers:  # as a broker does that hears no heartbeat
+        consumer.close()
+    other = troupe.join("monitor")
+    eventually(lambda: other.actor.duties == set(METRIC_QUEUES))
+    for each in experiments:
+        report(troupe, each, 1, cost=1)
+    eventually(lambda: all(len(troupe.store.metrics(each.id, 1).records) == 2 for each in experiments))
+    eventually(troupe.bus.is_quiet)
+    other.kill()
+    saving.append(True)
+    kept = shares(METRIC_QUEUES, [sleeper.name, other.name])
+    stayed = [each for each in experiments if kept[f"metrics.{shard(each.id)}"] == sleeper.name]
+    sleeper.wake()
+    for queue in METRIC_QUEUES:  # as a bus does whose connection is back
+        sleeper.actor._consume(queue)
+    for each in stayed:
+        report(troupe, each, 2, cost=2)
+        end(troupe, each)
+    eventually(lambda: {state(troupe, each) for each in stayed} == {"completed"})
+    return {summary.count for each in stayed if (summary := troupe.store.get(Summary, each.id)) is not None}
+
+
+def test_one_that_slept_forgets_what_it_knew_for_who_came_after_it_may_be_dead(troupe, monkeypatch):
+    assert counts_after_a_sleep_and_a_death(troupe, monkeypatch) == {3}
+
+
+def test_without_giving_up_its_duties_after_a_sleep_it_would_miss_what_the_dead_one_stored(troupe, monkeypatch):
+    turn = Members.turn
+    monkeypatch.setattr(Members, "turn", lambda member: turn(member) or True)
+    assert 2 in counts_after_a_sleep_and_a_death(troupe, monkeypatch)
 
 
 def test_two_monitors_that_both_believe_to_have_a_shard_do_no_harm(troupe):

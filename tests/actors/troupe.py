@@ -148,6 +148,8 @@ class Troupe:
         self.store = SqliteStore(folder / "beagle.sqlite")
         self.bus = MemoryBus({name: binding for site in SITES for name, binding in bindings(site).items()})
         self.engines = {site: Engine(site, lasts) for site in SITES}
+        for engine in self.engines.values():
+            engine.all = tuple(self.engines.values())
         self.replicas: list[Replica] = []
 
     def join(self, kind: str, site: str = "here", *, greedy: bool = False) -> Replica:
