@@ -11,9 +11,9 @@ from tests.actors.troupe import Troupe
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A tick is a tenth of a second, and whoever is silent for six of them is dead."""
+    """A tick is a tenth of a second, and whoever is silent for ten of them is dead: a busy machine is no death."""
     monkeypatch.setattr(base, "TICK", 0.1)
-    monkeypatch.setattr(members, "DEAD_AFTER", 0.6)
+    monkeypatch.setattr(members, "DEAD_AFTER", 1.0)
     monkeypatch.setattr(members, "LONGEST_LOOK", 0.2)
     monkeypatch.setattr(watch, "UNQUEUED", 0.2)
 

@@ -66,7 +66,7 @@ def why(troupe: Troupe, number: int = 1) -> str:
     """What a gateway answers that has just looked who lives."""
     members: Members = joining(troupe.store)("gateway", "")
     members.turn()
-    for _ in range(8):
+    for _ in range(12):
         time.sleep(0.1)
         members.turn()
     members.leave()
