@@ -143,6 +143,11 @@ class Launcher(BusActor):
             self._watched.discard(workload_name(experiment.id, experiment.attempt))
             self._ended.add(workload_name(experiment.id, experiment.attempt))
             self.reporter.publish(self._not_launched(experiment, error))
+        except Unavailable as error:
+            self.membership.trouble = str(error)
+            raise
+        else:
+            self.membership.trouble = ""
 
     def _start(self, experiment: Experiment, *, adopted: bool) -> None:
         """Start or adopt. Its lines wait until the launch is stored, so that whatever ends it finds it launched."""

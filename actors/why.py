@@ -25,7 +25,7 @@ class Why:
                 again = f"attempt {experiment.attempt}, because {experiment.reason}; " if experiment.reason else ""
                 return again + self._waiting(experiment, project)
             case State.POOL if experiment.launched_at is None:
-                return f"it has place {experiment.place} and is being launched{self._unheard(experiment)}"
+                return f"it has place {experiment.place} and is being launched{self._troubled(experiment)}"
             case State.POOL:
                 return self._running(experiment) + self._unheard(experiment)
             case _:
@@ -54,6 +54,10 @@ class Why:
         ran = max(0.0, self.now - (experiment.launched_at or self.now))
         left = "" if experiment.timeout is None else f", at most {max(0.0, experiment.timeout - ran):.0f} s more"
         return f"it has run for {ran:.0f} s on {experiment.site} in place {experiment.place}{left}"
+
+    def _troubled(self, experiment: Experiment) -> str:
+        troubles = self.members.troubles(experiment.site)
+        return f"; its launcher waits: {troubles[0]}" if troubles else self._unheard(experiment)
 
     def _unheard(self, experiment: Experiment) -> str:
         """What is missing to see how it goes on, if anything is."""

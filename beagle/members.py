@@ -59,6 +59,8 @@ class Membership(Protocol):
 
     name: str
     alone: bool
+    # What this replica cannot do now, for whoever asks why.
+    trouble: str
 
     def turn(self) -> bool:
         """Say that this replica lives, and see who else does: at its start, then every second.
@@ -77,6 +79,9 @@ class Membership(Protocol):
     def sites(self) -> list[str]:
         """Those with a living launcher."""
 
+    def troubles(self, site: str | None) -> list[str]:
+        """What keeps the launchers of a site from starting what they should."""
+
     def mine(self, duty: str) -> bool:
         """Whether this replica is the one of its kind, and of its site if it has one, to do it."""
 
@@ -91,6 +96,7 @@ class Alone:
 
     def __init__(self, kind: str, site: str) -> None:
         self.name, self._site = f"{kind}.{site}", site
+        self.trouble = ""
 
     def turn(self) -> bool:
         return True
@@ -105,6 +111,9 @@ class Alone:
 
     def sites(self) -> list[str]:
         return [self._site]
+
+    def troubles(self, site: str | None) -> list[str]:  # noqa: ARG002 - here nothing has to be waited for
+        return []
 
     def mine(self, duty: str) -> bool:  # noqa: ARG002 - all of them
         return True
@@ -129,6 +138,7 @@ class Members:
     ) -> None:
         self.name = f"{kind}.{socket.gethostname()}.{new_id()[:8]}"
         self.store, self._monotonic = store, monotonic
+        self.trouble = ""
         self._own = Member(id=self.name, kind=kind, site=site)
         self._stored = False
         self._seen: dict[str, _Seen] = {}
@@ -156,6 +166,10 @@ class Members:
     def sites(self) -> list[str]:
         return sorted({member.site for member in self._living if member.kind == "launcher"})
 
+    def troubles(self, site: str | None) -> list[str]:
+        launchers = (member for member in self._living if member.kind == "launcher" and member.site == site)
+        return [member.trouble for member in launchers if member.trouble]
+
     def mine(self, duty: str) -> bool:
         return winner(duty, self._peers()) == self.name
 
@@ -167,7 +181,7 @@ class Members:
         return self.living(self._own.kind, self._own.site or None)
 
     def _renew(self) -> None:
-        after = replace(self._own, version=self._own.version + 1)
+        after = replace(self._own, version=self._own.version + 1, trouble=self.trouble)
         if self._stored and self.store.replace(self._own, after, lazy=True):
             self._own = after
             return

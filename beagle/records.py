@@ -169,12 +169,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A replica of an actor. Its version grows every second while it lives. `site` is a launcher's."""
+    """A replica of an actor. Its version grows every second while it lives. `site` is a launcher's, and `trouble` what
+    keeps it from starting what it should, if anything does."""
 
     id: str
     version: int = 0
     kind: str
     site: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

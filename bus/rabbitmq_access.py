@@ -77,6 +77,12 @@ class BrokerUsers:
         self._secret = b""
 
     def admit(self, experiment: str, attempt: int) -> dict[str, str]:
+        try:
+            return self._admit(experiment, attempt)
+        except InvalidInput as error:  # that we are not let in there is no fault of the experiment
+            raise Unavailable(str(error)) from error
+
+    def _admit(self, experiment: str, attempt: int) -> dict[str, str]:
         name = f"{STRANGERS}{experiment}-{attempt}"
         password = self._password(name)
         key = re.escape(metric_key(experiment, attempt))

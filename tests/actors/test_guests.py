@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from actors.launcher import SWEEP_EVERY
+from actors.why import Why
 from beagle.errors import Unavailable
-from beagle.experiment import Completed
+from beagle.experiment import Completed, State
+from beagle.members import Members
 from beagle.messages import EndingRelayed, WorkloadEnded, WorkloadLaunched, decode
 from beagle.ports import Ended
 from beagle.records import Plan
@@ -16,6 +18,7 @@ from beagle.template import attempt_of
 from bus.metric_keys import topic
 from tests.actors.desk import Desk
 from tests.actors.paper import PaperOrchestrator
+from tests.contracts.records import project
 
 
 class Guests:
@@ -170,3 +173,22 @@ def test_other_endings_take_the_attempts_own_way(scene):
     scene.heard.clear()
     scene.launcher.reporter.observe([scene.ended(guest)])
     assert [type(message) for _, message in scene.heard] == [WorkloadEnded]
+
+
+def test_why_an_experiment_waits_for_its_launch_is_told_from_any_process(scene):
+    scene.launcher.membership = Members(scene.store, "launcher", "local")
+    asked = Members(scene.store, "gateway")
+
+    def why() -> str:
+        scene.launcher.membership.turn()
+        asked.turn()
+        held = next(e for e in scene.experiments() if e.state is State.POOL)
+        return Why(scene.store, asked, scene.time).of(held, project(1))
+
+    scene.guests.away = True
+    scene.launcher.membership.turn()
+    scene.launcher.reconcile()
+    assert why().endswith("is being launched; its launcher waits: nothing answers at broker:15672")
+    scene.guests.away = False
+    scene.launcher.reconcile()
+    assert "launcher waits" not in why()

@@ -336,3 +336,9 @@ def test_a_message_of_our_own_type_from_an_experiment_is_not_our_own(deployment)
         channel.basic_publish(METRICS, MINE, forged, properties, mandatory=True)
     eventually(lambda: deployment.taken, seconds=20)
     assert not deployment.taken[0].own
+
+
+def test_a_management_interface_that_refuses_us_delays_a_launch_too(rabbitmq, hosts):
+    refused = Management(f"http://beagle:wrong@127.0.0.1:{rabbitmq.management_port}")
+    with pytest.raises(Unavailable, match="refuses the user beagle"):
+        BrokerUsers(refused, rabbitmq.url(hosts[1])).admit(ID, 1)
