@@ -26,6 +26,7 @@ from actors.queue_manager import QueueManager
 from beagle import plugins
 from beagle.access import Access, NoAccess
 from beagle.answers import raise_for
+from beagle.bucket import Allowance
 from beagle.errors import Unavailable, Unroutable
 from beagle.folder import Folder
 from beagle.members import Alone, joining
@@ -211,9 +212,9 @@ def make_world(settings: Settings, folder: Folder, *, observed: bool = False, la
     """
     store = _store(settings, folder)
     try:
+        access = _access(settings) if settings.apart and launches else NoAccess()
         bus = _bus(settings, bindings(settings.site))
         observer = _measures(store, bus) if observed else None
-        access = _access(settings) if settings.apart and launches else NoAccess()
     except BaseException:
         store.close()
         raise
@@ -226,6 +227,7 @@ def make_world(settings: Settings, folder: Folder, *, observed: bool = False, la
         membership=joining(store) if settings.apart and settings.store != SQLITE else Alone,
         observer=observer,
         access=access,
+        allowance=Allowance(settings.metrics_rate, settings.metrics_burst),
     )
 
 

@@ -80,6 +80,12 @@ def _seconds(given: object) -> float | None:
     return float(given) if 0 < given <= 3600 else None
 
 
+def _count(given: object) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return None
+    return float(given) if 1 <= given <= 1_000_000 else None
+
+
 def _port(given: object) -> str | None:
     if isinstance(given, str):
         return given if given in {"auto", "off"} else None
@@ -134,6 +140,15 @@ class Settings:
         "the URL of the metrics' virtual host as experiments reach it: amqp://broker:5672/beagle-metrics",
         "The broker as experiments see it, when that is another address than ours; user and password are put in for"
         " each attempt. Without `management` they must be in it, for one user of all experiments.",
+    )
+    metrics_rate: float = _setting(
+        1000.0,
+        _count,
+        "a number from 1 to 1000000",
+        "How many messages a second an experiment may publish in the long run; what comes beyond is not kept.",
+    )
+    metrics_burst: float = _setting(
+        10_000.0, _count, "a number from 1 to 1000000", "How many it may publish at once, before that rate holds."
     )
     orchestrator: str = _setting(
         "process", _text, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
