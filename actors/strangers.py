@@ -39,6 +39,12 @@ def too_fast(world: World) -> str:
     return f"more than {world.allowance.rate:g} messages came in a second: what came beyond was not kept"
 
 
+def has_begun(experiment: Experiment, attempt: int) -> bool:
+    """Whether there may be metrics of this attempt: it runs or has run, and its experiment is not being deleted."""
+    waits = experiment.state is State.QUEUE
+    return experiment.state is not State.DELETED and attempt <= experiment.attempt - waits
+
+
 def matters(experiment: Experiment, attempt: int, report: Report) -> bool:
     """Whether it may end the attempt: such a one is kept, however much came before it."""
     ends = report.completed or crossing(experiment, report.values) is not None
@@ -126,7 +132,7 @@ class Forwarder(InOrder):
     def _read_raw(self, delivery: Delivery) -> MetricsReported:
         identity = speaker(delivery.key).experiment
         experiment = self.world.store.get(Experiment, identity)
-        if experiment is None or (experiment.attempt == 1 and experiment.state is State.QUEUE):
+        if experiment is None or not has_begun(experiment, 1):
             self._dropped.note(NOT_BEGUN)
             raise NotFound(f"{delivery.key} is of no experiment that has begun")
         attempt = attempt_of(experiment, delivery.sent_at)

@@ -16,7 +16,7 @@ from actors.account import Account
 from actors.base import RETRY_AFTER, Handlers, World
 from actors.crew import Crew
 from actors.in_order import InOrder
-from actors.strangers import NOT_BEGUN, Buckets, Dropped, is_raw, matters, report_of, too_fast
+from actors.strangers import NOT_BEGUN, Buckets, Dropped, has_begun, is_raw, matters, report_of, too_fast
 from beagle import lifecycle, removal
 from beagle.errors import NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, State, TimedOut
@@ -94,8 +94,7 @@ class ExperimentMonitor(InOrder):
         experiment = self._experiment
         if experiment is None or experiment.launched_at is None:
             experiment = self.world.store.get(Experiment, self._identity)
-        begun = experiment is not None and experiment.state is not State.QUEUE
-        if experiment is None or (experiment.attempt, begun) < (self._attempt, True):
+        if experiment is None or not has_begun(experiment, self._attempt):
             self._links.dropped.note(NOT_BEGUN)
             self._leave()
             raise NotFound(f"{self._name} has not begun")

@@ -14,6 +14,7 @@ from beagle.members import Members
 from beagle.messages import EndingRelayed, WorkloadEnded, WorkloadLaunched, decode
 from beagle.ports import Ended
 from beagle.records import Plan
+from beagle.stores.sqlite import SqliteStore
 from beagle.template import attempt_of
 from bus.metric_keys import topic
 from tests.actors.desk import Desk
@@ -61,9 +62,9 @@ class Noted(PaperOrchestrator):
 
 
 class Scene(Desk):
-    def __init__(self) -> None:
+    def __init__(self, store) -> None:
         self.heard = []
-        super().__init__(experiments=2, limit=1)
+        super().__init__(store, experiments=2, limit=1)
         self.guests = Guests()
         self.noted = Noted(self.now, self.guests)
         self.orchestrator = self.noted
@@ -87,10 +88,12 @@ class Scene(Desk):
 
 
 @pytest.fixture
-def scene():
-    scene = Scene()
+def scene(tmp_path):
+    store = SqliteStore(tmp_path / "beagle.sqlite")
+    scene = Scene(store)
     yield scene
     scene.close()
+    store.close()
 
 
 def test_an_attempt_is_let_in_before_its_launch_and_finds_its_key(scene):

@@ -9,10 +9,10 @@ import pytest
 from pykka import ActorRegistry
 
 from actors.monitor import Monitor
-from actors.strangers import NOT_BEGUN, NOT_ITS_QUEUE, Dropped, is_raw
+from actors.strangers import NOT_BEGUN, NOT_ITS_QUEUE, Dropped, has_begun, is_raw
 from actors.watch import ExperimentMonitor
 from beagle.bucket import Allowance
-from beagle.experiment import Claimed, Launched, Paused, State
+from beagle.experiment import Claimed, Deleted, Launched, Paused, State
 from beagle.messages import EndingRelayed, MetricsReported, Report, WorkloadEnded, encode
 from beagle.records import Summary
 from bus.metric_keys import topic
@@ -224,6 +224,23 @@ def test_what_is_of_no_experiment_that_has_begun_is_dropped_and_counted(bench, k
     eventually(lambda: dropped(bench) == {NOT_BEGUN: 3}, seconds=10)
     assert not bench.bus.dead_letters(9)
     assert bench.stored() == bench.stored(2) == []
+
+
+def test_there_may_be_metrics_of_what_runs_or_has_run_and_is_not_being_deleted(bench):
+    assert [has_begun(bench.experiment(), attempt) for attempt in (1, 2)] == [True, False]
+    bench.advance(Paused("the system was paused"))
+    assert [has_begun(bench.experiment(), attempt) for attempt in (1, 2)] == [True, False]
+    bench.run()
+    assert [has_begun(bench.experiment(), attempt) for attempt in (1, 2, 3)] == [True, True, False]
+    bench.advance(Deleted())
+    assert not any(has_begun(bench.experiment(), attempt) for attempt in (1, 2, 3))
+
+
+def test_what_is_of_an_experiment_that_is_being_deleted_is_dropped_and_counted(bench):
+    bench.advance(Deleted())
+    say(bench, "accuracy=0.95", topic(ID))
+    eventually(lambda: dropped(bench) == {NOT_BEGUN: 1}, seconds=10)
+    assert bench.stored() == []
 
 
 def test_nothing_is_kept_in_memory_of_experiments_that_are_not_there(bench):

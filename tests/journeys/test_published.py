@@ -108,5 +108,5 @@ def test_while_no_user_can_be_made_an_experiment_waits_and_its_launcher_says_why
     write(apart, "true")
     apart.start("run", "project.yml", "--limit", "1")
     eventually(lambda: f"nothing answers at 127.0.0.1:{port}" in up.said)
-    assert "is being launched" in apart.beagle("why", 1).stdout
+    eventually(lambda: "is being launched" in apart.beagle("why", 1).stdout)
     assert "canary" not in up.said
