@@ -190,7 +190,7 @@ class CheckProject(Command):
 
 
 class ListProjects(Command):
-    """Answered with a page of the projects, the newest first, and how many there are."""
+    """Answered with a page of the projects, the newest first."""
 
     type: Literal["ListProjects"] = "ListProjects"
     after: str | None = None
