@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from actors.gateway import Gateway
@@ -12,6 +14,7 @@ from beagle.experiment import Experiment, State
 from beagle.message import Answer, Command
 from beagle.ports import INDEXES, Record
 from beagle.records import Metric, Observation, Project, Summary
+from beagle.stores.sqlite import SqliteStore
 from tests.actors.desk import Desk
 
 TEMPLATE = 'services: {train: {command: "true", environment: {N: "0"}}}\n'
@@ -113,12 +116,13 @@ class Office(Desk):
 @contextmanager
 def office(experiments: int = 4, limit: int = 2) -> Iterator[Office]:
     """With no time to wait for those who slept."""
-    opened = Office(experiments, limit)
-    opened.restart()
-    try:
-        yield opened
-    finally:
-        opened.close()
+    with tempfile.TemporaryDirectory() as folder:
+        opened = Office(SqliteStore(Path(folder) / "beagle.sqlite"), experiments, limit)
+        opened.restart()
+        try:
+            yield opened
+        finally:
+            opened.close()
 
 
 def everything(store: Any, *, but: tuple[type[Record], ...] = ()) -> dict[str, Record]:
