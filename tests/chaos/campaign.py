@@ -70,11 +70,12 @@ def run(deployment: Deployment, campaign: Campaign, seed: int) -> list[str]:
 
 
 def _wait(deployment: Deployment, count: int, until: float) -> None:
-    while not _is_over(deployment, count) and time.time() < until:
+    while not is_over(deployment, count) and time.time() < until:
         time.sleep(0.2)
 
 
-def _is_over(deployment: Deployment, count: int) -> bool:
+def is_over(deployment: Deployment, count: int) -> bool:
+    """Whether so many experiments have ended, and nothing runs any more."""
     found = every(deployment.store)
     running = sum({"start": 1, "end": -1}.get(entry.what, 0) for entry in deployment.entries())
     return len(found) == count and all(e.ended_at is not None for e in found) and running == 0
