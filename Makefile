@@ -5,11 +5,12 @@ SHELL := /bin/bash
 # The example's template says `python`: it is that of .venv.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test bench lock
+.PHONY: help setup demo test chaos bench lock
 
 help:
 	@echo "make demo    run the example search to its end"
 	@echo "make test    run all checks and tests"
+	@echo "make chaos   kill, stop and flood more than the tests do; SEEDS=5 for five times that"
 	@echo "make bench   run the benchmarks and write docs/benchmarks.md"
 	@echo "make lock    write requirements.lock and requirements-run.lock anew from pyproject.toml"
 
@@ -26,6 +27,14 @@ test: setup
 	mypy
 	lint-imports
 	pytest -n 4 --dist loadgroup
+
+# How many times, each with its own seed.
+SEEDS := 1
+
+chaos: setup
+	@scripts/services.sh
+	BEAGLE_CHAOS=full BEAGLE_CHAOS_SEEDS=$(SEEDS) BEAGLE_MALFORMED=100000 BEAGLE_MALFORMED_APART=20000 \
+		pytest tests/chaos
 
 bench: setup
 	python -m tests.benchmarks
