@@ -212,13 +212,16 @@ class ExperimentMonitor(InOrder):
             self._account.close(max(0.0, ended_at - experiment.launched_at))
         self._save()
         try:
-            step = lifecycle.advance(self.world.store, experiment, event, self.world.now())
+            step = lifecycle.advance(self.world.store, experiment, event, self.world.now(), lazy=True)
         except (Refused, NotFound) as lost:
             log.info("%s", lost)
             self._experiment = self.world.store.get(Experiment, self._identity)
         else:
             self._experiment = step.after
+            # Told before it is on the disk: its place comes back meanwhile, and all that follows from it is written
+            # behind it. What ended it is acknowledged after.
             self.announce(step)
+            self.world.store.flush()
 
     def _begin(self) -> Account:
         experiment, definition = self._known()

@@ -35,8 +35,8 @@ class Step(NamedTuple):
     after: Experiment
 
 
-def advance(store: Store, experiment: Experiment, event: Event, now: float) -> Step:
-    """Write what the experiment is after `event`.
+def advance(store: Store, experiment: Experiment, event: Event, now: float, *, lazy: bool = False) -> Step:
+    """Write what the experiment is after `event`; when `lazy`, the caller flushes.
 
     Whoever loses a race reads what won: if the event still fits the same attempt it is tried again, else `Refused` says
     what the experiment is now.
@@ -44,7 +44,7 @@ def advance(store: Store, experiment: Experiment, event: Event, now: float) -> S
     attempt, current = experiment.attempt, experiment
     while True:
         after = transition(current, event, now)
-        if store.replace(current, after, lazy=type(event) in _LAZY):
+        if store.replace(current, after, lazy=lazy or type(event) in _LAZY):
             return Step(current, after)
         current = load(store, experiment.id)
         if current.attempt != attempt:

@@ -129,6 +129,9 @@ class Store(Protocol):
     def metrics(self, experiment: str, attempt: int, *, after: Cursor | None = None, limit: int = 1000) -> Page[Metric]:
         """In the order in which they were stored."""
 
+    def flush(self) -> None:
+        """When this returns, what was written lazily before outlives a loss of power too."""
+
     def repair(self) -> None:
         """Put right what a crash left between writes. Costs little; to be called every few seconds by someone."""
 

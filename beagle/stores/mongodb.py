@@ -138,6 +138,9 @@ class MongoStore:
         """As the port says; exact."""
         return self._database.repeat(lambda: self._tally.counts(project))
 
+    def flush(self) -> None:
+        """Nothing: no write is lazy."""
+
     def repair(self) -> None:
         """As the port says: takes changes into the tallies, so that counts have few to look at."""
         self._database.repeat(self._tally.fold)

@@ -150,6 +150,10 @@ class SqliteStore:
             )
         return Page(records, write_cursor(scope, [rows[limit - 1][0]]) if len(rows) > limit else None)
 
+    def flush(self) -> None:
+        """As the port says; whoever flushes at the same time shares one flush."""
+        self._file.flush()
+
     def repair(self) -> None:
         """Nothing: what is written in one transaction needs none."""
 

@@ -120,6 +120,11 @@ class SqliteFile:
             self._flush(job.commit)
         return job.result
 
+    def flush(self) -> None:
+        """What has been committed is durable when this returns."""
+        self._check_open()
+        self._flush(self._commits)
+
     def close(self) -> None:
         """Later calls raise `Unavailable`. Closing again does nothing."""
         with self._flushing, self._lock:

@@ -57,6 +57,11 @@ class Bench:
         self.advance(Claimed(0, "local"))
         self.advance(Launched("here", time.time()))
 
+    def unacknowledged(self) -> int:
+        """How many messages of metrics and endings were handed to the monitor and are not done with."""
+        metrics = [queue for queue in self.bus._queues.all() if queue.name.startswith("metrics.")]
+        return sum(len(consumer.unacknowledged) for queue in metrics for consumer in queue.consumers)
+
     def advance(self, event) -> None:
         lifecycle.advance(self.store, self.experiment(), event, time.time())
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pytest
 
 from actors.base import World
@@ -107,3 +110,16 @@ def test_a_message_about_an_experiment_that_is_not_there_is_done_with(bench):
     bench.end(0)
     bench.wait(State.COMPLETED)
     assert not bench.bus.dead_letters(9)
+
+
+def test_an_ending_is_told_before_the_disk_has_it_and_acknowledged_after(bench, monkeypatch):
+    gate, real = threading.Event(), os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: gate.wait(30) and real(file))
+    told = []
+    bench.bus.consume("events.heuristic", lambda delivery: (told.append(delivery), delivery.ack()), prefetch=9)
+    bench.end(0)
+    eventually(lambda: told)
+    assert bench.state() == State.COMPLETED
+    assert bench.unacknowledged() == 1
+    gate.set()
+    eventually(lambda: bench.unacknowledged() == 0)

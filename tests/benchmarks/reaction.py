@@ -53,7 +53,7 @@ def measure(folder: Path, *, count: int = 200, repetitions: int = 4) -> Result:
         ],
         limits=(
             "A metric passes the reader of the files, the monitor's host, its own actor, the launcher and the reader "
-            "again, is stored, and its ending flushed, before the signal is sent."
+            "again, and is stored with its ending, before the signal is sent."
         ),
     )
 

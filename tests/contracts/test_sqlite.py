@@ -116,6 +116,17 @@ def test_every_write_but_a_lazy_one_is_forced_to_the_disk_before_it_returns(stor
     assert forced == [log] * 3
 
 
+def test_a_flush_forces_what_was_lazy_to_the_disk_and_does_nothing_twice(store, monkeypatch):
+    forced, real = [], os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (forced.append(file), real(file)))
+    store.add([experiment(1), experiment(2)], lazy=True)
+    store.append([metric(1)], lazy=True)
+    store.flush()
+    assert len(forced) == 1
+    store.flush()
+    assert len(forced) == 1
+
+
 def test_a_disk_that_fails_to_take_a_write_is_told(store, monkeypatch):
     def fails(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
