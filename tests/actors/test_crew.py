@@ -101,18 +101,21 @@ def test_one_that_tells_itself_for_ever_lets_the_others_have_their_turn(join):
     noisy.tell("enough")
 
 
-def test_while_some_wait_the_others_go_on(join):
+def test_when_many_are_ready_while_some_wait_another_thread_goes_on(join):
     gate = threading.Event()
-    waiting = [join() for _ in range(MOST - 1)]
-    others = [join() for _ in range(WAITING * MOST)]
-    for ref, _ in waiting:
-        ref.tell(gate.wait)
-    for ref, _ in others:
-        ref.tell("hello")
-    eventually(lambda: all(actor.heard for _, actor in others))
-    assert not any(actor.heard for _, actor in waiting)
-    gate.set()
-    eventually(lambda: all(actor.heard for _, actor in waiting))
+    waiting, others = [join() for _ in range(MOST - 1)], [join() for _ in range(WAITING * MOST)]
+    for ref, _ in (*waiting, *others):
+        ref.ask("begun", timeout=30)
+    try:
+        for ref, _ in waiting:
+            ref.tell(lambda: gate.wait(60))
+        for ref, _ in others:
+            ref.tell("hello")
+        eventually(lambda: any("hello" in actor.heard for _, actor in others))
+        eventually(lambda: all(actor.busy for _, actor in waiting))
+    finally:
+        gate.set()
+    eventually(lambda: all("hello" in actor.heard for _, actor in others))
 
 
 def test_two_that_are_told_little_share_one_thread(join):
