@@ -69,6 +69,7 @@ def program(text: str, url: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", f"import beagle, os, sys, time\n{text}"],
         env=os.environ | {"BEAGLE_REPORT_URL": url, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

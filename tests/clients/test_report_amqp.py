@@ -166,6 +166,33 @@ beagle.completed()
     assert {sequence for _, sequence in ingest.said} == set(range(601))
 
 
+@pytest.mark.xdist_group("own node")
+def test_training_goes_on_while_the_broker_is_out_of_memory_and_what_it_says_arrives_after_that(own_node):
+    ingest = Ingest(own_node)
+    text = """
+print("begin")
+sys.stdin.readline()
+start = time.monotonic()
+for step in range(200): beagle.report(step=step, accuracy=0.5)
+assert time.monotonic() - start < 5, "a report waited for the broker"
+print("said")
+"""
+    process = program(f"beagle.report(cost=1)\n{text}", ingest.url, BEAGLE_REPORT_WAIT="80")
+    until_line(process, "begin")
+    eventually(lambda: ingest.read() == 1, seconds=30)
+    own_node.ctl("set_vm_memory_high_watermark", "0.000001")
+    try:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        until_line(process, "said")
+        time.sleep(1)
+        assert process.poll() is None
+    finally:
+        own_node.ctl("set_vm_memory_high_watermark", "0.4")
+    assert ended(process)[1] == ""
+    assert ingest.read() == 201
+
+
 def test_a_program_that_ends_without_a_broker_says_so_and_does_not_hang(nowhere):
     start = time.monotonic()
     out, err = ended(program("for n in range(50): beagle.report(cost=n)", nowhere, BEAGLE_REPORT_WAIT="1"))
