@@ -34,7 +34,7 @@ class Acks:
         self._waiting.append(tag)
         if not self._called:
             self._called = True
-            self.link.call(self._tell)
+            self.link.call(self.tell)
 
     def reject(self, tag: int) -> None:
         """Give it back to its queue; in the link's thread only."""
@@ -46,7 +46,8 @@ class Acks:
         self._open.clear()
         self._out.clear()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell the broker now what is done; in the link's thread only."""
         self._called = False
         done: dict[int, None] = {}
         while self._waiting:

@@ -24,6 +24,8 @@ from bus.rabbitmq_publisher import Declare
 from bus.routes import Binding
 
 OPEN_WITHIN = 10.0
+# What is being buried is waited for at a close: so often, and so many seconds each time.
+LOOKS, BETWEEN_LOOKS = 50, 0.02
 
 
 class RabbitConsumer:
@@ -146,12 +148,17 @@ class Consumers:
 
         self.link.channel(opened)
 
-    def _remove(self, consumer: RabbitConsumer, closed: threading.Event) -> None:
-        session = self._consumers.pop(consumer, None)
+    def _remove(self, consumer: RabbitConsumer, closed: threading.Event, looks: int = LOOKS) -> None:
+        session = self._consumers.get(consumer)
+        if session is not None and session.burying and looks:
+            self.link.later(BETWEEN_LOOKS, lambda: self._remove(consumer, closed, looks - 1))
+            return
+        self._consumers.pop(consumer, None)
         self._is_open(consumer)
         if session is None or not session.acks.channel.is_open:
             closed.set()
             return
+        session.acks.tell()
         session.acks.end()
         session.acks.channel.add_on_close_callback(lambda *_: closed.set())
         session.acks.channel.close()

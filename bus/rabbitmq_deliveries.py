@@ -39,6 +39,8 @@ class Deliveries:
     ) -> None:
         self.means, self.queue, self.private = means, queue, private
         self.acks = Acks(means.link, channel)
+        # What was published to the dead and not confirmed yet: were it handed out again, it would be buried twice.
+        self.burying: set[int] = set()
         self._deliver = deliver
 
     def arrived(self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
@@ -98,5 +100,7 @@ class Deliveries:
             else:
                 later = functools.partial(self.means.link.later, BURY_AGAIN_AFTER, lambda: self.acks.reject(tag))
                 self.means.link.call(later)
+            self.burying.discard(tag)
 
+        self.burying.add(tag)
         self.means.bury(arrived, reason, buried)

@@ -45,6 +45,18 @@ def test_a_buried_message_is_kept_with_its_reason_and_comes_no_more(bus):
     assert projects_of(inbox.first(2)) == ["a", "b"]
 
 
+def test_what_is_buried_when_its_consumer_closes_is_buried_once(bus):
+    for number in range(20):
+        publish(bus, "a", "b", "c")
+        inbox = Inbox(bus, "gateway")
+        for delivery in inbox.first(3):
+            delivery.bury(f"round {number}")
+        inbox.consumer.close()
+    publish(bus, "last")
+    assert projects_of(Inbox(bus, "gateway").first(1)) == ["last"]
+    assert len(dead(bus, 60)) == 60
+
+
 def test_a_message_that_comes_back_for_ever_is_buried_in_the_end(bus):
     back: list[int] = []
 
