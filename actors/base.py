@@ -47,6 +47,9 @@ class Observer(Protocol):
     def decoded(self, message: Message) -> None:
         """What the delivery turned out to be."""
 
+    def dropped(self, why: str, count: int) -> None:
+        """Messages that belong to nobody were thrown away."""
+
     def reconciled(self, actor: str, error: str) -> None:
         """It has run; with what was wrong, or the empty text."""
 

@@ -29,7 +29,7 @@ from beagle.answers import raise_for
 from beagle.bucket import Allowance
 from beagle.errors import Unavailable, Unroutable
 from beagle.folder import Folder
-from beagle.members import Alone, joining
+from beagle.members import joining, together
 from beagle.messages import Answer, Message
 from beagle.ports import Orchestrator, Store
 from beagle.projects import Plans
@@ -224,7 +224,7 @@ def make_world(settings: Settings, folder: Folder, *, observed: bool = False, la
         clock=Clock(),
         site=settings.site,
         plans=Plans(store),
-        membership=joining(store) if settings.apart and settings.store != SQLITE else Alone,
+        membership=joining(store) if settings.apart and settings.store != SQLITE else together(),
         observer=observer,
         access=access,
         allowance=Allowance(settings.metrics_rate, settings.metrics_burst),

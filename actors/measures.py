@@ -43,6 +43,9 @@ class Measures:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._dropped = Counter(
+            "beagle_metrics_dropped", "Published metrics of nobody.", ("why",), registry=self._registry
+        )
         self._reconnects = Counter("beagle_bus_reconnects", "Times that the bus came back.", registry=self._registry)
         self._begun = time.monotonic()
         # For each kind of actor: when it last reconciled without an error, and the error since.
@@ -89,6 +92,9 @@ class Measures:
             name: getattr(message, name) for name in ("experiment", "attempt", "project") if hasattr(message, name)
         }
         journal.learn(**fields)
+
+    def dropped(self, why: str, count: int) -> None:
+        self._dropped.labels(why).inc(count)
 
     def reconciled(self, actor: str, error: str) -> None:
         if actor not in self._reconciled:

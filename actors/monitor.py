@@ -102,6 +102,8 @@ class Monitor(CrewActor):
                 child.tell(Save())
         for why, count in self.dropped.news().items():
             log.warning("%d messages of metrics were dropped: %s", count, why)
+            if self.world.observer is not None:
+                self.world.observer.dropped(why, count)
         self._ticks += 1
         if self._ticks % 5 != 1:
             return

@@ -94,9 +94,17 @@ class Alone:
 
     alone = True
 
-    def __init__(self, kind: str, site: str) -> None:
+    def __init__(self, kind: str, site: str, troubles: dict[str, str] | None = None) -> None:
         self.name, self._site = f"{kind}.{site}", site
-        self.trouble = ""
+        self._troubles = {} if troubles is None else troubles
+
+    @property
+    def trouble(self) -> str:
+        return self._troubles.get(self.name, "")
+
+    @trouble.setter
+    def trouble(self, sentence: str) -> None:
+        self._troubles[self.name] = sentence
 
     def turn(self) -> bool:
         return True
@@ -112,8 +120,9 @@ class Alone:
     def sites(self) -> list[str]:
         return [self._site]
 
-    def troubles(self, site: str | None) -> list[str]:  # noqa: ARG002 - here nothing has to be waited for
-        return []
+    def troubles(self, site: str | None) -> list[str]:
+        told = self._troubles.get(f"launcher.{site}")
+        return [told] if told else []
 
     def mine(self, duty: str) -> bool:  # noqa: ARG002 - all of them
         return True
@@ -214,6 +223,12 @@ class Members:
 
     def _since(self, seen: _Seen) -> float:
         return self._watched - seen.changed_at
+
+
+def together() -> Callable[[str, str], Membership]:
+    """For `World.membership`, where all actors are in one process: they know of each other's troubles."""
+    troubles: dict[str, str] = {}
+    return lambda kind, site: Alone(kind, site, troubles)
 
 
 def joining(store: Store) -> Callable[[str, str], Membership]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from pykka import ActorRegistry
 
+from actors.measures import Measures
 from actors.monitor import Monitor
 from actors.strangers import NOT_BEGUN, NOT_ITS_QUEUE, Dropped, has_begun, is_raw
 from actors.watch import ExperimentMonitor
@@ -261,6 +262,19 @@ def test_what_was_led_to_the_queue_of_another_by_a_header_is_dropped_and_counted
     assert dropped(bench) == {NOT_ITS_QUEUE: 5}
     assert bench.stored() == []
     assert bench.state() == State.POOL
+
+
+def test_what_was_dropped_is_measured(tmp_path):
+    bench = Bench(tmp_path)
+    measures = Measures(bench.store, bench.bus)
+    bench.monitor.stop()
+    bench.world = replace(bench.world, observer=measures)
+    bench.monitor = Monitor.start(bench.world, QUEUES)
+    for _ in range(3):
+        say(bench, "cost=1", metric_key(NOBODY, 1))
+    counted = f'beagle_metrics_dropped_total{{why="{NOT_BEGUN}"}} 3.0'
+    eventually(lambda: counted in measures.page().decode(), seconds=10)
+    bench.close()
 
 
 def test_what_was_dropped_is_news_once():

@@ -17,6 +17,7 @@ from tests.servers.keeper import Missing, free_ports
 RUBY = Path(__file__).parents[2] / "examples" / "clients" / "metrics.rb"
 BY_REPORT = """
 import os
+assert os.environ["BEAGLE_REPORT_URL"].startswith("file://"), "files that Beagle reads outlive a crash of either side"
 os.environ["BEAGLE_REPORT_URL"] = os.environ["BEAGLE_METRICS_URL"] + "?key=" + os.environ["BEAGLE_METRICS_KEY"]
 import beagle
 for epoch in range(1, 4):
@@ -108,5 +109,6 @@ def test_while_no_user_can_be_made_an_experiment_waits_and_its_launcher_says_why
     write(apart, "true")
     apart.start("run", "project.yml", "--limit", "1")
     eventually(lambda: f"nothing answers at 127.0.0.1:{port}" in up.said)
-    eventually(lambda: "is being launched" in apart.beagle("why", 1).stdout)
+    waits = f"is being launched; its launcher waits: nothing answers at 127.0.0.1:{port}"
+    eventually(lambda: waits in apart.beagle("why", 1).stdout)
     assert "canary" not in up.said

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beagle.members import DEAD_AFTER, FORGOTTEN_AFTER, Alone, Members, joining, shares, winner
+from beagle.members import DEAD_AFTER, FORGOTTEN_AFTER, Alone, Members, joining, shares, together, winner
 from beagle.records import Member
 from beagle.stores.sqlite import SqliteStore
 
@@ -237,6 +237,30 @@ def test_one_that_is_alone_has_all_and_writes_nothing(hall):
     assert alone.lives(alone.name)
     assert not alone.lives("launcher.elsewhere")
     assert hall.ids() == []
+
+
+def test_in_one_process_actors_know_what_keeps_the_launcher():
+    join = together()
+    launcher, gateway, elsewhere = join("launcher", "here"), join("gateway", "here"), together()("gateway", "here")
+    assert gateway.troubles("here") == []
+    launcher.trouble = "no broker"
+    assert (gateway.troubles("here"), gateway.troubles("there"), elsewhere.troubles("here")) == (["no broker"], [], [])
+    assert (launcher.trouble, gateway.trouble) == ("no broker", "")
+    launcher.trouble = ""
+    assert gateway.troubles("here") == []
+
+
+def test_what_keeps_a_launcher_is_known_to_all_within_a_turn(hall):
+    launcher, gateway = hall.join("launcher", "here"), hall.join("gateway")
+    launcher.trouble = "no broker"
+    launcher.turn()
+    gateway.turn()
+    assert gateway.troubles("here") == ["no broker"]
+    assert gateway.troubles("there") == []
+    launcher.trouble = ""
+    launcher.turn()
+    gateway.turn()
+    assert gateway.troubles("here") == []
 
 
 def test_one_that_slept_for_longer_than_a_life_is_told_so_once(hall):
