@@ -96,7 +96,8 @@ class Launcher(BusActor):
                 continue
             if experiment.launched_at is None:
                 self._guarded(partial(self._launch, experiment))
-            else:
+            elif name not in self.orchestrator.list():
+                # Listed anew, after it was read as launched: it may have been started since the first list.
                 self._report_lost(experiment)
         for place in places.every(self.world.store):
             if place.site == self.world.site and workload_name(place.experiment, place.attempt) not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 
@@ -317,3 +318,26 @@ def test_what_vanished_is_lost_by_the_word_of_one(troupe):
     gone.kill()
     eventually(lambda: troupe.experiment().attempt == 2, seconds=15)
     assert "lost" in troupe.experiment().retried
+
+
+def test_what_was_started_while_a_launcher_slept_over_its_list_is_not_lost(troupe):
+    sleeper, asleep, awake = troupe.join("launcher"), threading.Event(), threading.Event()
+    read_pool = sleeper.actor._pool
+
+    def read_late():
+        asleep.set()
+        assert awake.wait(30)
+        return read_pool()
+
+    sleeper.actor._pool = read_late
+    assert asleep.wait(10)
+    cast(troupe)
+    troupe.submit(1, limit=1)
+    eventually(lambda: alive(troupe) == 1, seconds=15)
+    eventually(lambda: troupe.experiment().launched_at)
+    watcher_of(troupe).kill()
+    awake.set()
+    eventually(lambda: troupe.experiment().watcher == sleeper.name, seconds=15)
+    assert (troupe.experiment().attempt, alive(troupe)) == (1, 1)
+    troupe.engines["here"].end(name_of(troupe))
+    assert_all_over(troupe, 1, limit=1)
