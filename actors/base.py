@@ -162,7 +162,9 @@ class BusActor(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> None:  # noqa: ANN401 - whatever was told
         match message:
             case Delivery():
-                self.take(message)
+                # What came by a queue that was closed since went back to it, and is somebody else's.
+                if message.queue in self._consumers or not self._queues:
+                    self.take(message)
             case Tick():
                 self._guarded(self._share)
                 self._reconcile()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -9,11 +10,12 @@ import pykka
 import pytest
 
 from actors import base
-from actors.base import BusActor, Handlers, World
+from actors.base import BusActor, Handlers, Tick, World
 from actors.clock import Clock
 from beagle.answers import raise_for
 from beagle.commands import PauseSystem, ShowProject, ShowSystem
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
+from beagle.members import Alone
 from beagle.messages import FillPlaces
 from beagle.projects import Plans
 from beagle.stores.sqlite import SqliteStore
@@ -185,6 +187,43 @@ def test_what_an_actor_has_not_acknowledged_when_it_stops_goes_to_the_next(world
     second = Scripted.start(world, ("queue_manager",), after)
     eventually(lambda: after.handled == [nudge.id])
     second.stop()
+
+
+class Resigning(Alone):
+    """Has all duties until it looks again."""
+
+    looks = 0
+
+    def share(self, duties):
+        self.looks += 1
+        return frozenset(duties if self.looks == 1 else ())
+
+
+def test_what_waits_for_an_actor_that_gives_its_queue_up_is_handled_by_the_next_alone(world, script):
+    busy, go = threading.Event(), threading.Event()
+
+    class Slow(Scripted):
+        def on_any(self, message):
+            busy.set()
+            assert go.wait(10)
+            return super().on_any(message)
+
+        handles: ClassVar[Handlers] = {FillPlaces: on_any}
+
+    first = Slow.start(replace(world, membership=Resigning), ("queue_manager",), script)
+    orders = [FillPlaces() for _ in range(4)]
+    world.bus.publish(orders[0])
+    assert busy.wait(10)
+    first.tell(Tick())
+    for order in orders[1:]:
+        world.bus.publish(order)
+    go.set()
+    after = Script()
+    second = Scripted.start(world, ("queue_manager",), after)
+    eventually(lambda: after.handled == [order.id for order in orders[1:]])
+    first.stop()
+    second.stop()
+    assert script.handled == [orders[0].id]
 
 
 def test_the_clock_passes_over_who_is_gone_and_keeps_the_order_of_the_moments():
