@@ -18,7 +18,7 @@ from beagle.messages import AnyMessage, EndingRelayed, MetricsReported, Report
 from beagle.metric_lines import Reading
 from beagle.metrics import crossing
 from beagle.ports import Store, paged
-from beagle.raw_metrics import Name, Published, as_report, attempt_of, name_of, read_body
+from beagle.raw_metrics import Name, Published, as_report, attempt_of, name_of, read_body, sent_at
 from bus.metric_keys import speaker
 from bus.port import Delivery
 from bus.routes import ROUTES
@@ -95,7 +95,7 @@ def report_of(store: Store, delivery: Delivery, experiment: str, attempt: int) -
             body=delivery.body,
             message_id=delivery.message_id,
             headers=delivery.headers,
-            sent_at=delivery.sent_at,
+            sent_at=sent_at(delivery.headers, delivery.sent_at),
         )
     )
     if not name.certain:
@@ -135,7 +135,7 @@ class Forwarder(InOrder):
         if experiment is None or not has_begun(experiment, 1):
             self._dropped.note(NOT_BEGUN)
             raise NotFound(f"{delivery.key} is of no experiment that has begun")
-        attempt = attempt_of(experiment, delivery.sent_at)
+        attempt = attempt_of(experiment, sent_at(delivery.headers, delivery.sent_at))
         report = report_of(self.world.store, delivery, identity, attempt)
         if not matters(experiment, attempt, report) and not self._buckets.take(identity):
             self._excess[identity] += 1

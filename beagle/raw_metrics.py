@@ -28,6 +28,12 @@ class Published:
     sent_at: float | None = None
 
 
+def sent_at(headers: Mapping[str, str | int], timestamp: float | None) -> float | None:
+    """A broker that sets timestamps says the milliseconds in a header; the property has whole seconds."""
+    exactly = headers.get("timestamp_in_ms")
+    return exactly / 1000 if isinstance(exactly, int) else timestamp
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """By what a report is told from others, so that a repeat is known. `certain`: the client gave enough for that."""

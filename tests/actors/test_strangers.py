@@ -308,6 +308,16 @@ def test_under_the_originals_key_the_attempt_that_runs_is_meant(bench):
     assert (bench.stored(), bench.stored(2)) == ([], [{"cost": 1}])
 
 
+def test_under_the_originals_key_what_was_sent_before_the_claim_is_the_one_befores(bench):
+    before = int(time.time() * 1000) - 60_000
+    bench.advance(Paused("the system was paused"))
+    bench.run()
+    say(bench, "accuracy=0.99", topic(ID), headers={"timestamp_in_ms": before})
+    settled(bench)
+    assert (bench.stored(), bench.stored(2)) == ([{"accuracy": 0.99}], [])
+    assert bench.state() == State.POOL
+
+
 def test_under_the_originals_key_what_comes_between_two_attempts_is_the_first_ones(bench):
     bench.advance(Paused("the system was paused"))
     say(bench, "accuracy=0.99", topic(ID))

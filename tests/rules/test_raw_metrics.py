@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from beagle.bucket import Allowance, Bucket
 from beagle.errors import InvalidInput
 from beagle.experiment import Claimed, Experiment, Launched, Paused, transition
-from beagle.raw_metrics import Published, as_report, attempt_of, name_of, read_body
+from beagle.raw_metrics import Published, as_report, attempt_of, name_of, read_body, sent_at
 from bus.metric_keys import Speaker, speaker, topic
 from bus.routes import METRICS, SHARDS, bindings, fits, metric_key, shard
 
@@ -86,6 +86,13 @@ def test_the_clients_own_counting_comes_first_then_the_messages_id_then_its_body
     assert by_body.certain
     assert by_body != name_of(Published(body=b"a=1", sent_at=6.0))
     assert by_body != name_of(Published(body=b"a=2", sent_at=5.0))
+
+
+def test_a_broker_that_sets_timestamps_says_the_milliseconds_beside_them():
+    assert sent_at({"timestamp_in_ms": 1_800_000_000_123}, 1_800_000_000.0) == 1_800_000_000.123
+    assert sent_at({"timestamp_in_ms": "soon"}, 5.0) == 5.0
+    assert sent_at({}, 5.0) == 5.0
+    assert sent_at({}, None) is None
 
 
 def test_without_id_and_time_nobody_can_tell_a_repeat_from_the_same_numbers():
