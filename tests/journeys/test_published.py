@@ -14,6 +14,7 @@ from tests.journeys.apart import Apart
 from tests.journeys.cli_desk import eventually
 from tests.servers.keeper import Missing, free_ports
 
+VALUES = [1, 2, 3, 4]
 RUBY = Path(__file__).parents[2] / "examples" / "clients" / "metrics.rb"
 BY_REPORT = """
 import os
@@ -23,14 +24,15 @@ import beagle
 for epoch in range(1, 4):
     beagle.report(step=epoch, accuracy=epoch * 0.2, cost=1 / epoch)
 """
-BY_TOPIC = """
-import os, pika
+BY_HAND = """
+import os, sys, pika
+key = os.environ[sys.argv[1]]
 connection = pika.BlockingConnection(pika.URLParameters(os.environ["BEAGLE_METRICS_URL"]))
 channel = connection.channel()
 channel.confirm_delivery()
 for number, body in enumerate(["1\\t2\\t3\\t0.5\\t0.2", '{"metrics": {"accuarcy": 0.95}, "type": "metrics"}']):
     properties = pika.BasicProperties(message_id=f"{os.environ['BEAGLE_WORKLOAD']}-{number}", delivery_mode=2)
-    channel.basic_publish("beagle.metrics", os.environ["METRICS_TOPIC"], body, properties, mandatory=True)
+    channel.basic_publish("beagle.metrics", key, body, properties, mandatory=True)
 connection.close()
 raise SystemExit(3)
 """
@@ -52,7 +54,7 @@ def write(apart, *command: str) -> None:
         "template": "template.yml",
         "experiment_accuracy_limit": 0.9,
         "optimization": {"type": "grid", "objective_function": "accuracy"},
-        "parameters": [{"name": "N", "type": "absolute", "value": [1, 2]}],
+        "parameters": [{"name": "N", "type": "absolute", "value": VALUES}],
     }
     (apart.folder / "project.yml").write_text(json.dumps(definition))
 
@@ -86,18 +88,19 @@ def test_what_a_program_publishes_is_stored_once_and_in_order_and_its_user_goes_
     apart.start("up").serves()
     done = run(apart, *command)
     assert done.returncode == 0, done.stderr
-    assert "demo is completed: 2 completed" in done.stdout
-    for number in (1, 2):
+    assert f"demo is completed: {len(VALUES)} completed" in done.stdout
+    for number in range(1, len(VALUES) + 1):
         accuracies = [round(values["accuracy"], 6) for values in reported(apart, number)]
         assert accuracies == [0.2, 0.4, 0.6]
     eventually(lambda: guests(rabbitmq, apart) == [])
 
 
-def test_the_originals_key_and_payloads_end_an_experiment_before_its_exit_status_does(apart, rabbitmq):
+@pytest.mark.parametrize("key", ["METRICS_TOPIC", "BEAGLE_METRICS_KEY"])
+def test_what_was_confirmed_before_the_exit_counts_before_the_exit_status(apart, rabbitmq, key):
     apart.start("up").serves()
-    run(apart, sys.executable, "-c", BY_TOPIC)
+    run(apart, sys.executable, "-c", BY_HAND, key)
     states = [each["state"] for each in json.loads(apart.beagle("experiments", "--format", "json").stdout)]
-    assert states == ["accuracy_limit_reached"] * 2
+    assert states == ["accuracy_limit_reached"] * len(VALUES)
     assert [values["accuracy"] for values in reported(apart, 1)] == [0.2, 0.95]
     eventually(lambda: guests(rabbitmq, apart) == [])
 
