@@ -141,8 +141,9 @@ class Launcher(BusActor):
         try:
             self._start(experiment, adopted=False)
         except (LaunchFailed, InvalidInput) as error:
-            self._watched.discard(workload_name(experiment.id, experiment.attempt))
-            self._ended.add(workload_name(experiment.id, experiment.attempt))
+            # Watched until its monitor has judged it: tried again, it might come up while what ends it is on its way.
+            for names in (self._watched, self._ended):
+                names.add(workload_name(experiment.id, experiment.attempt))
             self.reporter.publish(self._not_launched(experiment, error))
         except Unavailable as error:
             self.membership.trouble = str(error)
@@ -258,9 +259,8 @@ class Launcher(BusActor):
         return [place for place in found if (place.attempt, place.site) == (attempt, self.world.site)]
 
     def _report_lost(self, experiment: Experiment) -> None:
-        name = workload_name(experiment.id, experiment.attempt)
-        self._watched.add(name)
-        self._ended.add(name)
+        """Its place comes back after a stop all the same: a launcher that slept may have its start in its hands."""
+        self._watched.add(workload_name(experiment.id, experiment.attempt))
         self.reporter.publish(
             WorkloadEnded(
                 experiment=experiment.id,
