@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from beagle import plugins
 from beagle.errors import InvalidInput, Unavailable
 from beagle.folder import NAME, Folder
 from beagle.ports import Orchestrator
-from beagle.settings import SQLITE, TABLE, Chosen, Settings
+from beagle.settings import SQLITE, Chosen, Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -122,16 +121,6 @@ def _begin(chosen: Chosen) -> None:
     settings = chosen.settings
     plugins.orchestrator(settings.orchestrator)
     journal.begin(settings.log_format, settings.log_level, chosen.secrets())
-    hide(chosen, os.environ)
-
-
-def hide(chosen: Chosen, environment: MutableMapping[str, str]) -> None:
-    """Take what holds secrets out of the environment: experiments that are processes inherit it."""
-    secrets = chosen.secrets()
-    for setting in TABLE.values():
-        for variable in (setting.variable, *setting.also):
-            if any(secret in environment.get(variable, "") for secret in secrets):
-                del environment[variable]
 
 
 def _check_apart(settings: Settings, kind: str) -> None:

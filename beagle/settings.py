@@ -6,7 +6,7 @@ A flag is stronger than the environment, the environment than the file, the file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -256,6 +256,15 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Cho
         raise InvalidInput(problems)
     known: Any = values
     return Chosen(settings=Settings(**known), sources=sources)
+
+
+def hide_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take out what holds secrets, whether it was chosen or not: experiments that are processes inherit the rest."""
+    for setting in TABLE.values():
+        for variable in (setting.variable, *setting.also):
+            value = environment.get(variable, "")
+            if value and (setting.secret or redacted(value) != value):
+                del environment[variable]
 
 
 def wrong(setting: Setting, given: object) -> str:

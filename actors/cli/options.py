@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from actors.cli.output import Format
-from beagle.settings import FILE, TABLE, Chosen, load
+from beagle.settings import FILE, TABLE, Chosen, hide_secrets, load
 
 # What a command needs to find the system that it speaks to.
 _SESSION = ("folder", "orchestrator", "bus", "store")
@@ -55,7 +55,9 @@ def _with(command: Callable[..., None], then: Callable[..., None], names: tuple[
     @wraps(command)
     def run(**given: object) -> None:
         flags: Any = {name: given.pop(name) for name in (*names, FILE)}
-        then(load(flags, os.environ), **given)
+        chosen = load(flags, os.environ)
+        hide_secrets(os.environ)
+        then(chosen, **given)
 
     signature = inspect.signature(command, eval_str=True)
     own = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in list(signature.parameters.values())[1:]]

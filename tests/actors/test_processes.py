@@ -13,11 +13,10 @@ from actors.base import Handlers, World
 from actors.clock import Clock
 from actors.gateway import Gateway
 from actors.main import Cast, Ensemble
-from actors.processes import _patiently, hide
+from actors.processes import _patiently
 from beagle.commands import ShowSystem, StartSystem
 from beagle.errors import Unavailable
 from beagle.projects import Plans
-from beagle.settings import load
 from beagle.stores.sqlite import SqliteStore
 from bus.memory import MemoryBus
 from bus.routes import bindings
@@ -92,14 +91,3 @@ def test_a_signal_ends_the_waiting():
         raise Unavailable("no route")
 
     assert _patiently(make, lambda _: True) is None
-
-
-def test_variables_with_secrets_are_taken_out_of_the_environment_and_no_others():
-    environment = {
-        "BEAGLE_BUS": "amqp://u:correct-horse@h/x",
-        "ORCHESTRATOR_TOKEN": "sesame",
-        "BEAGLE_SITE": "here",
-        "PATH": "/bin",
-    }
-    hide(load({}, environment), environment)
-    assert environment == {"BEAGLE_SITE": "here", "PATH": "/bin"}

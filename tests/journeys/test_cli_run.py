@@ -147,3 +147,15 @@ def test_an_error_that_nobody_expected_is_one_sentence_and_a_file_with_the_detai
     assert done.stderr.count("\n") == 1
     assert str(tmp_path / ".beagle" / "beagle.log") in done.stderr
     assert "the moon is full" in (tmp_path / ".beagle" / "beagle.log").read_text()
+
+
+def test_experiments_do_not_inherit_the_secrets_of_settings_that_a_flag_overruled(tmp_path, monkeypatch):
+    monkeypatch.setenv("BEAGLE_BUS", "amqp://beagle:correct-horse@broker/beagle")
+    monkeypatch.setenv("BEAGLE_ORCHESTRATOR_TOKEN", "battery-staple")
+    with Desk(tmp_path, f"env >> {tmp_path}/seen; {REPORT}") as desk:
+        assert desk.beagle("run", "project.yml", "--bus", "memory").returncode == 0
+        seen = "".join(desk.lines("seen"))
+        monkeypatch.undo()
+    assert "BEAGLE_EXPERIMENT" in seen
+    assert "correct-horse" not in seen
+    assert "battery-staple" not in seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beagle.errors import InvalidInput
-from beagle.settings import TABLE, Settings, load, strangers
+from beagle.settings import TABLE, Settings, hide_secrets, load, strangers
 
 BUS = "amqp://beagle:correct-horse@rabbit:5672/beagle"
 
@@ -147,3 +147,16 @@ def test_a_mistyped_variable_is_told_and_those_of_experiments_are_not():
         {"BEAGLE_STROE": "x", "BEAGLE_SEED": "1", "BEAGLE_PROJECT": "p", "BEAGLE_NUMBER": "1", "OTHER": "x"}
     )
     assert found == ["BEAGLE_STROE is no setting; did you mean BEAGLE_STORE?"]
+
+
+def test_variables_with_secrets_are_taken_out_of_the_environment_and_no_others():
+    """Those of settings that a flag overrules too: what was chosen does not matter."""
+    environment = {
+        "BEAGLE_BUS": "amqp://u:abc@h/x",
+        "BEAGLE_STORE": "mongodb://h:27017/beagle",
+        "ORCHESTRATOR_TOKEN": "sesame",
+        "BEAGLE_SITE": "here",
+        "PATH": "/bin",
+    }
+    hide_secrets(environment)
+    assert environment == {"BEAGLE_STORE": "mongodb://h:27017/beagle", "BEAGLE_SITE": "here", "PATH": "/bin"}
