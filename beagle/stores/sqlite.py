@@ -20,7 +20,8 @@ from beagle.stores.codec import Codec, checked_limit, read_cursor, reader, write
 from beagle.stores.recent import Recent
 from beagle.stores.sqlite_file import SqliteFile
 
-VERSION = 1
+# One more with each change of the tables or of what a record holds: a file of another version is refused.
+VERSION = 2
 _FEW = 16
 Statement = tuple[str, tuple[Value | None, ...]]
 

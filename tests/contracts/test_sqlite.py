@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from beagle.experiment import Claimed, Experiment, State, Stopped, transition
 from beagle.ports import INDEXES
 from beagle.records import System
 from beagle.stores import sqlite_statements as sql
-from beagle.stores.sqlite import SqliteStore
+from beagle.stores.sqlite import VERSION, SqliteStore
 from tests.contracts.records import experiment, experiments, metric
 
 LISTS = [pytest.param(kind, name, id=f"{kind.__name__}-{name}") for kind in INDEXES for name in INDEXES[kind]]
@@ -147,7 +148,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path):
 def test_the_database_of_another_program_is_refused_and_left_as_it_is(path):
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE mine (x)")
-        other.execute("PRAGMA user_version = 1")
+        other.execute(f"PRAGMA user_version = {VERSION}")
     other.close()
     before = path.read_bytes()
     with pytest.raises(InvalidInput, match="database of another program"):
@@ -155,13 +156,24 @@ def test_the_database_of_another_program_is_refused_and_left_as_it_is(path):
     assert path.read_bytes() == before
 
 
-def test_another_version_is_refused_with_both_versions_named(path):
+@pytest.mark.parametrize("version", [1, 7])
+def test_an_older_or_newer_version_is_refused_with_both_versions_named_and_left_as_it_is(path, version):
     SqliteStore(path).close()
     with sqlite3.connect(path) as other:
-        other.execute("PRAGMA user_version = 7")
+        other.execute(f"PRAGMA user_version = {version}")
     other.close()
-    with pytest.raises(InvalidInput, match="has the schema of version 7, and this Beagle writes version 1"):
+    before = path.read_bytes()
+    with pytest.raises(
+        InvalidInput, match=f"has the schema of version {version}, and this Beagle writes version {VERSION}"
+    ):
         SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_the_version_counts_the_changes_of_the_schema():
+    """Whoever changes the tables raises `VERSION`, and writes both down here."""
+    digest = hashlib.sha256("\n".join(sql.schema()).encode()).hexdigest()[:16]
+    assert (VERSION, digest) == (2, "13e28e2b1b9bff92")
 
 
 def test_a_file_that_another_has_open_is_unavailable(store, path):
