@@ -120,9 +120,8 @@ class BusActor(pykka.ThreadingActor):
                 self._consume(name)
         if self._queues:
             self.world.bus.on_reconnect(self._reconnected)
-            self._guarded(self._share)
             self.world.clock.tell(self.actor_ref, Tick(), after=TICK)
-        self._reconcile()
+        self._turn()
 
     def _consume(self, queue: str) -> None:
         self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=PREFETCH)
@@ -130,7 +129,7 @@ class BusActor(pykka.ThreadingActor):
     def _share(self) -> None:
         """See who lives, and take from what is this replica's by now; what was delivered of the rest goes back."""
         if not self.membership.turn():
-            log.warning("%s slept: what it had may have been another's meanwhile", self.membership.name)
+            log.warning("%s was not heard of in time, as it slept or the store was away", self.membership.name)
             self._change_duties(frozenset())
         self._change_duties(self.membership.share([name for name in self._queues if name in DUTIES]))
 
@@ -166,11 +165,10 @@ class BusActor(pykka.ThreadingActor):
                 if message.queue in self._consumers or not self._queues:
                     self.take(message)
             case Tick():
-                self._guarded(self._share)
-                self._reconcile()
+                self._turn()
                 self.world.clock.tell(self.actor_ref, message, after=TICK)
             case Reconnected():
-                self._reconcile()
+                self._turn()
             case _Requeue(delivery):
                 delivery.requeue()
             case _:
@@ -283,8 +281,9 @@ class BusActor(pykka.ThreadingActor):
         """It could not be handled now; what comes after it need not wait for it."""
         self.world.clock.tell(self.actor_ref, _Requeue(delivery), after=RETRY_AFTER)
 
-    def _reconcile(self) -> None:
-        error = self._guarded(self.reconcile)
+    def _turn(self) -> None:
+        error = self._guarded(self._share) if self._queues else ""
+        error = self._guarded(self.reconcile) or error
         if not error and self._complaint:
             log.info("%s works again", type(self).__name__)
             self._complaint = ""

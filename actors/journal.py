@@ -34,6 +34,11 @@ def learn(**fields: object) -> None:
     _about.get({}).update(fields)
 
 
+def identity(message: object) -> dict[str, Any]:
+    """What a message is about, as far as it says."""
+    return {name: getattr(message, name) for name in ("experiment", "attempt", "project") if hasattr(message, name)}
+
+
 class Lines(logging.Formatter):
     """`2026-05-01T10:00:00.123Z INFO Launcher experiment=… attempt=1 actors.launcher: …`."""
 

@@ -88,10 +88,7 @@ class Measures:
     def decoded(self, message: Message) -> None:
         seen = _seen.get()
         seen.type, seen.made = type(message).__name__, message.time
-        fields = {
-            name: getattr(message, name) for name in ("experiment", "attempt", "project") if hasattr(message, name)
-        }
-        journal.learn(**fields)
+        journal.learn(**journal.identity(message))
 
     def dropped(self, why: str, count: int) -> None:
         self._dropped.labels(why).inc(count)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pykka
 
+from actors import journal
 from beagle.errors import BeagleError
 from beagle.messages import AnyMessage, EndingRelayed, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metric_lines import read_line
@@ -67,6 +68,8 @@ class Reporter:
         self._adopted: dict[str, float] = {}
         self._relayed: set[str] = set()
         self._closed = threading.Event()
+        # What was last said about a bus that takes nothing: one line for each change, not for each try.
+        self._complaint = ""
 
     def hold(self, name: str) -> None:
         """Let nothing of this workload through until `let_go`."""
@@ -126,10 +129,17 @@ class Reporter:
             try:
                 self._bus.publish(message)
             except BeagleError as error:
-                log.warning("%s waits: %s", type(message).__name__, error)
+                self._complain(message, str(error))
                 time.sleep(RETRY_AFTER)
             else:
+                self._complaint = ""
                 return
+
+    def _complain(self, message: AnyMessage, error: str) -> None:
+        if error != self._complaint:
+            self._complaint = error
+            with journal.about(actor="Launcher", **journal.identity(message)):
+                log.warning("%s waits: %s", type(message).__name__, error)
 
     def _report(self, experiment: str, attempt: int, batch: _Batch) -> None:
         reports = batch.empty()

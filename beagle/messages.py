@@ -6,13 +6,14 @@ digits), `time` (seconds since the epoch) and `v`; further fields are the messag
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from beagle.commands import Order, Question
 from beagle.errors import InvalidInput
 from beagle.message import Answer, Message, new_id
+from beagle.sentences import nearest, shown
 
 # Whoever speaks of messages needs these too.
 __all__ = ["Answer", "Message", "new_id"]
@@ -175,4 +176,15 @@ def fitting(body: bytes, longest: int = LONGEST) -> bytes:
 
 def _sentence(mistake: Any) -> str:  # noqa: ANN401 - pydantic's own error dictionaries
     where = ".".join(str(part) for part in mistake["loc"])
+    match mistake["type"]:
+        case "union_tag_invalid":
+            tag = str(mistake["ctx"]["tag"])
+            near = nearest(tag, (kind.__name__ for kind in get_args(AnyMessage)))
+            return f"no message has the type {shown(tag)}" + (f"; did you mean {near}?" if near else "")
+        case "union_tag_not_found":
+            return "the message has no type"
+        case "extra_forbidden":
+            return f"{where}: there is no such field"
+        case "missing":
+            return f"{where}: is missing"
     return f"{where}: {mistake['msg']}" if where else str(mistake["msg"])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 from pika.connection import Parameters
 from pika.exceptions import (
     AMQPHeartbeatTimeout,
@@ -13,13 +14,15 @@ from pika.exceptions import (
     ChannelClosed,
     ConnectionBlockedTimeout,
     ConnectionClosed,
+    IncompatibleProtocolError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
+    StreamLostError,
 )
 
 from bus.rabbitmq_address import place, user
 
-_ACCESS_REFUSED, _PRECONDITION_FAILED, _NOT_ALLOWED = 403, 406, 530
+_ACCESS_REFUSED, _NOT_FOUND, _PRECONDITION_FAILED, _NOT_ALLOWED = 403, 404, 406, 530
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,23 @@ def fault(error: BaseException, parameters: Parameters) -> Fault:
             case AuthenticationError() | ProbableAuthenticationError():
                 return Fault(f"{where} does not know the user {user(parameters)} or its password", lasting=True)
             case ProbableAccessDeniedError():
-                return Fault(f"{where} has no such virtual host, or the user may not use it", lasting=True)
+                host = parameters.virtual_host
+                return Fault(
+                    f"{where}: there is no virtual host {host}, or the user {user(parameters)} may not use it",
+                    lasting=True,
+                )
             case ChannelClosed() | ConnectionClosed():
                 return _closed(where, cause.reply_code, cause.reply_text)
             case AMQPHeartbeatTimeout():
                 return Fault(f"{where} fell silent")
             case ConnectionBlockedTimeout():
                 return Fault(f"{where} takes no messages: it is low on disk or memory")
+            case StreamLostError():
+                return Fault(f"{where} broke off the connection")
+            case IncompatibleProtocolError():
+                return Fault(f"{where} does not answer as RabbitMQ does: check the host and the port")
+            case AMQPConnectorStackTimeout():
+                return Fault(f"{where} does not answer in time")
             case OSError():
                 return Fault(f"{where} cannot be reached: {cause.strerror or cause}")
             case _:
@@ -54,6 +67,8 @@ def fault(error: BaseException, parameters: Parameters) -> Fault:
 
 
 _DIFFERS = re.compile(r"inequivalent arg '(.+?)' for (\w+) '(.+?)' in vhost .*?: received (.+?) but current is (.+)")
+
+_ABSENT = re.compile(r"no (exchange|queue) '(.+?)' in vhost")
 
 
 def _closed(where: str, code: int, text: str) -> Fault:
@@ -66,6 +81,9 @@ def _closed(where: str, code: int, text: str) -> Fault:
             lasting=True,
             misconfigured=True,
         )
+    absent = _ABSENT.search(text)
+    if code == _NOT_FOUND and absent:
+        return Fault(f"{where} has no {' '.join(absent.groups())}: no actor of Beagle has been there yet")
     if code in (_ACCESS_REFUSED, _NOT_ALLOWED):
         return Fault(f"{where} refuses: {text}", lasting=True)
     return Fault(f"{where} closed the connection: {code} {text}")

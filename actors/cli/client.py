@@ -31,6 +31,7 @@ def opened(settings: Settings, *, scheduling: bool = False) -> Iterator[Session]
     """
     folder = Path(settings.folder)
     logging.raiseExceptions = False  # a log that cannot be written (full disk) must not print a traceback for each line
+    logging.lastResort = None  # apart there is no log: what goes wrong is said once, by the command itself
     session: Session | None = None
     try:
         session = open_session(folder, settings=settings, scheduling=scheduling)

@@ -24,7 +24,8 @@ MOST_FAILURES = 10
 class LiveView:
     """Drawn when it is shown a look, and at no other time. `close` leaves the last picture on the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, owner: bool) -> None:
+        self._hint = "Ctrl-C pauses" if owner else "Ctrl-C leaves it running"
         self._console = Console(highlight=False)
         self._since = time.monotonic()
         self._failures = 0
@@ -35,7 +36,7 @@ class LiveView:
         for place, view in look.news:
             if view["state"] == "failed":
                 self._tell_failure(ending(place, view, look.project))
-        self._live.update(Picture(look, time.monotonic() - self._since, time.time()), refresh=True)
+        self._live.update(Picture(look, time.monotonic() - self._since, time.time(), self._hint), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
@@ -51,8 +52,8 @@ class LiveView:
 class Picture:
     """One look, drawn to the width and height that there are."""
 
-    def __init__(self, look: Look, ran: float, now: float) -> None:
-        self._look, self._ran, self._now = look, ran, now
+    def __init__(self, look: Look, ran: float, now: float, hint: str) -> None:
+        self._look, self._ran, self._now, self._hint = look, ran, now, hint
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         room = max(1, (options.max_height or 24) - OTHER_LINES)
@@ -69,7 +70,7 @@ class Picture:
             yield Text()
             yield _best(look)
         if not look.is_over:
-            yield Text("Ctrl-C pauses", style="dim")
+            yield Text(self._hint, style="dim")
 
     def _running(self, room: int) -> RichTable:
         table = RichTable(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -99,7 +100,8 @@ def _one_line(words: str, style: str = "") -> Text:
 def _bar(look: Look, ran: float, width: int) -> RichTable:
     planned = look.project["planned"]
     line = RichTable.grid(padding=(0, 2, 0, 0))
-    times = duration(ran) if look.left is None else f"{duration(ran)}, about {duration(look.left)} left"
+    # Nothing is known of those that run for longer than the others did.
+    times = f"{duration(ran)}, about {duration(look.left)} left" if look.left else duration(ran)
     progress = f"{look.ended} of {planned}" if planned is not None else f"{look.ended} ended"
     name = clean(look.project["name"])
     name = name if len(name) <= 24 else f"{name[:23]}…"

@@ -51,20 +51,38 @@ class Run:
     interrupts: Interrupts = field(default_factory=lambda: Interrupts(RUNS_ON))
     since: float = field(default_factory=time.time)
     followers: list[Follower] = field(default_factory=list)
+    # What was last said about a deployment that does not answer: one line for each change, not for each try.
+    complaint: str = ""
 
     def to_the_end(self) -> int:
         silences = 0
         while True:
-            owner = True
+            owner = not self.settings.apart
             try:
                 with opened(self.settings, scheduling=True) as session:
                     owner = session.owner
                     return self._attend(session)
-            except Unavailable:
+            except Unavailable as error:
                 silences += 1
-                if owner or silences > MOST_SILENCES:
+                if owner or not self._goes_on_elsewhere(error, silences):
                     raise
-                self.interrupts.wait(LONGEST_WAIT)
+                if self.interrupts.wait(LONGEST_WAIT) and self.settings.apart:
+                    return self._detached()
+
+    def _goes_on_elsewhere(self, error: Unavailable, silences: int) -> bool:
+        if not self.settings.apart:
+            return silences <= MOST_SILENCES
+        if not self.followers:
+            return False  # it has not been submitted
+        if str(error) != self.complaint:
+            self.complaint = str(error)
+            warn(f"{error}; what was submitted goes on, and is followed again when it can be: Ctrl-C leaves it running")
+        return True
+
+    def _detached(self) -> int:
+        self.interrupts.farewell = ""
+        warn(f"detached: the scheduler goes on elsewhere; `beagle run {self.files.project}` follows it again")
+        return INTERRUPTED
 
     def _attend(self, session: Session) -> int:
         if self.interrupts.asked:
@@ -77,7 +95,7 @@ class Run:
         elif not session.ask(ShowSystem())["running"]:
             return _paused_elsewhere()
         session.ask(StartSystem())
-        view = _view()
+        view = _view(owner=session.owner)
         try:
             looks = self._follow(session, view)
         finally:
@@ -117,11 +135,9 @@ class Run:
         return looks
 
     def _interrupted(self, session: Session) -> int:
-        again = f"`beagle run {self.files.project}`"
         if not session.owner:
-            self.interrupts.farewell = ""
-            warn(f"detached: the scheduler goes on elsewhere; {again} follows it again")
-            return INTERRUPTED
+            return self._detached()
+        again = f"`beagle run {self.files.project}`"
         running = session.ask(ShowSystem())["counts"]["pool"]
         if running:
             warn(f"pausing: {plural(running, 'experiment')} back to the head of the queue; Ctrl-C again leaves at once")
@@ -137,12 +153,12 @@ class Run:
         return max(conclude(session, Follower(view["id"], self.since).look(session)) for view in projects)
 
 
-def _view() -> Watching:
+def _view(*, owner: bool) -> Watching:
     if not is_terminal():
         return Lines()
     from actors.cli.live import LiveView  # noqa: PLC0415 - Rich costs 0.1 s, and only a terminal shows it
 
-    return LiveView()
+    return LiveView(owner=owner)
 
 
 def _open(session: Session, projects: Sequence[View]) -> None:

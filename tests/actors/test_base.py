@@ -176,6 +176,31 @@ def test_a_reconcile_that_fails_comes_again_with_the_next_tick(world, script):
     actor.stop()
 
 
+class Forgotten(Alone):
+    """As when the store is away: nobody can say who lives."""
+
+    away = True
+
+    def turn(self) -> bool:
+        if self.away:
+            raise Unavailable("no store")
+        return True
+
+
+def test_an_actor_that_cannot_renew_its_membership_complains_once_and_works_again_once(world, script, caplog):
+    caplog.set_level("INFO")
+    membership = Forgotten("scripted", "here")
+    actor = Scripted.start(replace(world, membership=lambda *_: membership), ("gateway",), script)
+    eventually(lambda: script.ticks >= 4)
+    assert [record.getMessage() for record in caplog.records] == ["Scripted: no store"]
+    membership.away = False
+    eventually(lambda: "Scripted works again" in caplog.text)
+    before = script.ticks
+    eventually(lambda: script.ticks >= before + 2)
+    actor.stop()
+    assert caplog.text.count("works again") == 1
+
+
 def test_what_an_actor_has_not_acknowledged_when_it_stops_goes_to_the_next(world, script):
     script.errors = [Unavailable("away")] * 10_000
     first = Scripted.start(world, ("queue_manager",), script)

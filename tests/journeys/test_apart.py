@@ -96,6 +96,18 @@ def test_an_actor_that_starts_before_its_broker_becomes_unhealthy_and_says_why_a
     assert "Traceback" not in actor.said
 
 
+def test_a_command_says_once_that_the_broker_is_away_or_was_never_used(apart, rabbitmq):
+    with rabbitmq.hosts() as (empty, _):
+        for bus, why in (
+            ("amqp://u:secret@127.0.0.1:1/x", "cannot be reached"),
+            (rabbitmq.url(empty), "has been there"),
+        ):
+            done = apart.beagle("status", "--bus", bus)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert why in done.stderr
+            assert done.stderr.count("\n") == 1
+
+
 def test_without_a_gateway_a_question_ends_in_one_sentence(apart):
     apart.start_each(["monitor"])
     done = apart.beagle("status")
@@ -109,6 +121,26 @@ def test_all_actors_in_one_process_serve_over_the_bus_too(apart):
     up = apart.start("up").serves()
     assert apart.beagle("run", "project.yml").returncode == 0
     assert up.end() == 0
+
+
+def test_a_run_says_once_that_its_deployment_does_not_answer_and_follows_it_again(apart, tmp_path):
+    from tests.servers.mongodb import MongoNode
+
+    write(apart.folder, "sleep 3; echo accuracy=0.5", "[0.1, 0.2]")
+    node = MongoNode.start_new(tmp_path / "mongodb")
+    apart.environment["BEAGLE_STORE"] = f"{node.address}/beagle"
+    try:
+        apart.start("up").serves()
+        follower = apart.start("run", "project.yml", "--limit", "2")
+        eventually(lambda: "2 running" in apart.beagle("status").stdout)
+        node.kill()
+        eventually(lambda: "is followed again when it can be" in follower.said)
+        node.start()
+        assert follower.process.wait(60) == 0, follower.said
+        assert follower.said.count("followed again") == 1
+        assert "demo is completed: 2 completed" in follower.said
+    finally:
+        node.kill()
 
 
 def test_a_process_whose_actor_is_stopped_by_its_store_is_unhealthy_with_the_reason(apart, rabbitmq, hosts, tmp_path):

@@ -1,13 +1,14 @@
 """The live view, drawn to text: what it shows of a look, and that it fits."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from actors.cli.ending import chosen, exit_status
 from actors.cli.following import Look
-from actors.cli.live import Picture
+from actors.cli.live import LiveView, Picture
 
 STATES = ("queue", "pool", "completed", "timeout", "accuracy_limit_reached", "stopped", "failed")
 LAUNCHED = "1970-01-01T00:01:00+00:00"
@@ -52,7 +53,7 @@ def look(
 
 def drawn(shown: Look, width: int = 80, height: int = 24) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    console.print(Picture(shown, 65.0, 72.4), height=height)
+    console.print(Picture(shown, 65.0, 72.4, "Ctrl-C pauses"), height=height)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -85,6 +86,19 @@ def test_without_a_plan_or_a_best_it_says_what_it_knows():
     text = "\n".join(drawn(look(best=False, planned=None)))
     assert "5 ended" in text
     assert "best so far" not in text
+
+
+def test_who_only_watches_is_told_that_ctrl_c_leaves_it_running(capsys):
+    for owner, hint in ((True, "Ctrl-C pauses"), (False, "Ctrl-C leaves it running")):
+        view = LiveView(owner=owner)
+        view.show(look())
+        view.close()
+        assert hint in capsys.readouterr().out
+
+
+def test_a_time_that_is_not_known_is_not_told():
+    assert "left" in "\n".join(drawn(look()))
+    assert "left" not in "\n".join(drawn(replace(look(), left=0.0)))
 
 
 def test_a_picture_of_the_end_offers_no_ctrl_c():

@@ -102,6 +102,22 @@ def test_a_wrong_field_is_named(wrong, field):
     assert field in sentence
 
 
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('{"type": "SetLimits", "limit": 4}', "no message has the type 'SetLimits'; did you mean SetLimit?"),
+        ('{"type": "Qzx"}', "no message has the type 'Qzx'"),
+        ('{"limit": 4}', "the message has no type"),
+        ('{"type": "SetLimit", "limit": 4, "limits": 5}', "SetLimit.limits: there is no such field"),
+        ('{"type": "SetLimit"}', "SetLimit.limit: is missing"),
+    ],
+)
+def test_a_mistake_is_told_in_words_of_ours(body, sentence):
+    with pytest.raises(InvalidInput) as told:
+        decode(body.encode())
+    assert str(told.value) == sentence
+
+
 def test_all_mistakes_are_told_at_once():
     assert len(problems(body(limit=-1, id="short", extra=1))) == 3
 

@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pika import BasicProperties, URLParameters
-from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorSocketConnectError
+from pika.adapters.utils.connection_workflow import (
+    AMQPConnectionWorkflowFailed,
+    AMQPConnectorSocketConnectError,
+    AMQPConnectorStackTimeout,
+)
 from pika.exceptions import (
     AMQPConnectionError,
     AMQPHeartbeatTimeout,
     ChannelClosedByBroker,
     ConnectionBlockedTimeout,
     ConnectionClosedByBroker,
+    IncompatibleProtocolError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
     StreamLostError,
@@ -41,14 +46,22 @@ DIFFERS = (
     ("error", "words", "lasting"),
     [
         (ProbableAuthenticationError("x"), "does not know the user beagle or its password", True),
-        (ProbableAccessDeniedError("x"), "no such virtual host", True),
+        (ProbableAccessDeniedError("x"), "there is no virtual host lab, or the user beagle may not use it", True),
         (ConnectionClosedByBroker(530, "NOT_ALLOWED - vhost lab not found"), "refuses: NOT_ALLOWED", True),
         (ConnectionClosedByBroker(320, "CONNECTION_FORCED - shutdown"), "320 CONNECTION_FORCED", False),
         (ChannelClosedByBroker(403, "ACCESS_REFUSED - no"), "refuses: ACCESS_REFUSED", True),
         (ChannelClosedByBroker(406, "PRECONDITION_FAILED - unknown delivery tag"), "406 PRECONDITION_FAILED", False),
         (AMQPHeartbeatTimeout("x"), "fell silent", False),
         (ConnectionBlockedTimeout("x"), "low on disk or memory", False),
-        (StreamLostError("x"), "is away: StreamLostError", False),
+        (StreamLostError("x"), "broke off the connection", False),
+        (IncompatibleProtocolError("x"), "does not answer as RabbitMQ does: check the host and the port", False),
+        (AMQPConnectorStackTimeout("x"), "does not answer in time", False),
+        (AMQPConnectionError("x"), "is away: AMQPConnectionError", False),
+        (
+            ChannelClosedByBroker(404, "NOT_FOUND - no exchange 'beagle.commands' in vhost 'lab'"),
+            "has no exchange beagle.commands: no actor of Beagle has been there yet",
+            False,
+        ),
     ],
 )
 def test_a_failure_is_one_sentence_that_names_the_broker_and_no_password(error, words, lasting):
