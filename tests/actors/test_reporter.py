@@ -56,7 +56,7 @@ def test_each_change_of_what_is_wrong_is_one_line_with_its_experiment_not_each_t
     bus = ReluctantBus(*["lost"] * 20, *["refused"] * 200)
     taken: list[bytes] = []
     for queue in METRIC_QUEUES:
-        bus.consume(queue, lambda delivery: taken.append(delivery.body))
+        bus.consume(queue, lambda delivery: taken.append(delivery.body), prefetch=10)
     made = Reporter(bus, None, "here")
     made.launched(EXPERIMENT, 2, 1.0, fresh=True)
     eventually(lambda: taken)
