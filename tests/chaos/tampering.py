@@ -37,7 +37,7 @@ def everyone() -> None:
 def drowsy() -> None:
     """Queue managers sleep between the writes of a claim, at times for so long that what they took is repaired."""
     queue_manager.LEAKED_AFTER = 0.5
-    QueueManager.between_writes = lambda _self: time.sleep(random.choice((0, 0, 0.1, 1.5)))
+    QueueManager.between_writes = lambda _self: time.sleep(random.choice((0, 0, 0.1, 2.0)))
 
 
 def impatient() -> None:

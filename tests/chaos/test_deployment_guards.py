@@ -13,6 +13,7 @@ from tests.chaos.deployment import Deployment
 pytestmark = [pytest.mark.xdist_group("chaos guards"), pytest.mark.timeout(600)]
 DOUBTS = "everyone drowsy unordered"
 DOUBTFUL = Campaign(rounds=2, experiments=48, kills=14, seconds=10, victims="queue-manager", slow=1)
+SLEEPY = replace(DOUBTFUL, kills=4, slow=2, patience=20)
 LAUNCHERS = Campaign(rounds=2, experiments=48, kills=14, seconds=10, victims="launcher", slow=1)
 
 
@@ -20,11 +21,23 @@ LAUNCHERS = Campaign(rounds=2, experiments=48, kills=14, seconds=10, victims="la
 def found(tmp_path):
     """What the oracle finds when the actors were tampered with."""
 
-    def found(tamper: str, campaign: Campaign) -> str:
-        with Deployment(tmp_path, seed=1, tamper=tamper) as deployment:
-            return "\n".join(run(deployment, campaign, 1))
+    def found(tamper: str, campaign: Campaign, seed: int = 1) -> str:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        with Deployment(folder, seed=seed, tamper=tamper) as deployment:
+            return "\n".join(run(deployment, campaign, seed))
 
     return found
+
+
+@pytest.fixture
+def exceeded(found):
+    """Whether the limit is exceeded in one of a few campaigns: that takes a sleep at the wrong moment."""
+
+    def exceeded(tamper: str) -> bool:
+        return any("and the limit is" in found(tamper, SLEEPY, seed) for seed in range(1, 6))
+
+    return exceeded
 
 
 @pytest.mark.parametrize("campaign", [DOUBTFUL, LAUNCHERS], ids=["queue managers", "launchers"])
@@ -32,12 +45,12 @@ def test_replicas_that_all_take_themselves_for_the_only_one_break_no_law(found, 
     assert found(DOUBTS, campaign) == ""
 
 
-def test_without_the_versions_of_places_the_limit_is_exceeded(found):
-    assert "and the limit is" in found(f"{DOUBTS} stale_places trusting_launch", DOUBTFUL)
+def test_without_the_versions_of_places_the_limit_is_exceeded(exceeded):
+    assert exceeded(f"{DOUBTS} stale_places trusting_launch")
 
 
-def test_without_a_new_version_of_what_is_repaired_and_the_launchers_check_the_limit_is_exceeded(found):
-    assert "and the limit is" in found(f"{DOUBTS} careless_repair trusting_launch", DOUBTFUL)
+def test_without_a_new_version_of_what_is_repaired_and_the_launchers_check_the_limit_is_exceeded(exceeded):
+    assert exceeded(f"{DOUBTS} careless_repair trusting_launch")
 
 
 def test_without_repair_what_dead_queue_managers_took_is_lost(found):
