@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from actors.launcher import Launcher
 from beagle.errors import LaunchFailed
+from beagle.experiment import Completed
+from beagle.members import Alone
+from beagle.stores.sqlite import SqliteStore
 from beagle.template import workload_name
+from tests.actors.desk import Desk
 from tests.actors.troupe import Troupe
 from tests.journeys.beagle_run import eventually
 
@@ -56,3 +63,64 @@ def test_what_was_lost_cannot_be_started_any_more(troupe):
     eventually(lambda: troupe.experiment().attempt == 2, seconds=15)
     eventually(lambda: name in engine.stopped)
     eventually(lambda: [place.attempt for place in troupe.held()] == [2], seconds=15)
+
+
+class OneOfTwo(Alone):
+    """The other one lives too, and everything falls to this one."""
+
+    def living(self, kind: str, site: str | None = None) -> list[str]:
+        return [f"{kind}.this", f"{kind}.other"]
+
+    def lives(self, name: str) -> bool:
+        return name.startswith("launcher.")
+
+
+@pytest.fixture
+def desk(tmp_path):
+    opened = Desk(SqliteStore(tmp_path / "beagle.sqlite"), experiments=1, limit=1)
+    opened.launcher.membership = OneOfTwo("launcher", "local")
+    opened.manager.fill()
+    yield opened
+    opened.close()
+
+
+def looks_until(desk: Desk, done) -> int:
+    for look in range(1, 5):
+        desk.launcher.reconcile()
+        if done():
+            return look
+    raise AssertionError("it never does")
+
+
+def looks_before_it_starts_what_was_claimed(desk: Desk) -> int:
+    return looks_until(desk, lambda: desk.orchestrator.alive)
+
+
+def looks_before_it_ends_what_is_over(desk: Desk) -> int:
+    looks_before_it_starts_what_was_claimed(desk)
+    desk.launcher.reconcile()
+    (name,) = desk.orchestrator.alive
+    desk.judge((desk.ids[0], 1), Completed("it said so itself"))
+    desk.launcher._forget(name)  # the other one watches it
+    return looks_until(desk, lambda: name in desk.orchestrator.stopped)
+
+
+BOTH = pytest.mark.parametrize("looks", [looks_before_it_starts_what_was_claimed, looks_before_it_ends_what_is_over])
+
+
+@BOTH
+def test_what_another_may_be_about_to_do_is_done_at_the_second_look(desk, looks):
+    assert looks(desk) == 2
+
+
+@BOTH
+def test_without_that_patience_it_is_done_at_the_first(desk, looks, monkeypatch):
+    """The control."""
+    monkeypatch.setattr(Launcher, "_falls_to_me", Launcher._is_next)
+    assert looks(desk) == 1
+
+
+@BOTH
+def test_the_only_launcher_of_a_site_waits_for_nobody(desk, looks):
+    desk.launcher.membership = Alone("launcher", "local")
+    assert looks(desk) == 1

@@ -82,7 +82,8 @@ def test_the_next_takes_over_at_once_from_one_that_leaves(busy):
     assert time.monotonic() - began < 0.5
 
 
-def test_a_manager_that_rests_claims_nothing(troupe):
+def duties_at_each_claim_of_the_resting(troupe: Troupe, *, believes: bool) -> list[frozenset[str]]:
+    """While there is something to claim for both managers; `believes`: that it is the one to do it."""
     the_others(troupe, "queue_manager")
     for _ in range(2):
         troupe.join("queue_manager")
@@ -90,10 +91,27 @@ def test_a_manager_that_rests_claims_nothing(troupe):
     (resting,) = [each for each in of_kind(troupe, "queue_manager") if each.name not in consuming(troupe)]
     claims: list[frozenset[str]] = []
     resting.actor._claim = lambda *_: claims.append(resting.actor.duties) or True
+    if believes:
+        resting.actor.membership.mine = lambda _: True
     troupe.submit(4, limit=4)
     eventually(lambda: alive(troupe) == 4)
-    time.sleep(0.5)
+    reconciled = []
+    reconcile = resting.actor.reconcile
+    resting.actor.reconcile = lambda: reconciled.append(reconcile())
+    troupe.submit(4, limit=8, identity=IDS[0])
+    eventually(lambda: len(reconciled) > 5)
+    return claims
+
+
+def test_a_manager_that_rests_claims_nothing(troupe):
+    claims = duties_at_each_claim_of_the_resting(troupe, believes=False)
     assert all(claims), "it claimed while that was not its duty"
+
+
+def test_a_manager_that_does_not_ask_whether_it_is_the_one_does_not_rest(troupe):
+    """The control."""
+    claims = duties_at_each_claim_of_the_resting(troupe, believes=True)
+    assert not all(claims)
 
 
 def test_two_managers_that_both_believe_to_be_the_one_never_exceed_the_limit(busy):
