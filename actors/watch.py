@@ -157,13 +157,13 @@ class ExperimentMonitor(InOrder):
             self._links.unsaved(self._name)
 
     def on_workload_ended(self, message: WorkloadEnded) -> None:
-        stored = self.world.store.get(Experiment, self._identity)
-        if stored is None or stored.state is State.DELETED:
+        self._experiment = self.world.store.get(Experiment, self._identity)
+        if self._experiment is None or self._experiment.state is State.DELETED:
             self._forget()
             return
         if self._account is None:
             self._load()
-        experiment, definition = self._reload(), self._known()[1]
+        experiment, definition = self._known()
         if lifecycle.runs(experiment, self._attempt):
             self._end(self._ending(experiment, definition, message), message)
         self._leave()
