@@ -13,18 +13,22 @@ from actors.base import BusActor, World
 TURN = 20
 # So many actors that are ready wait for each thread that works, before another thread is woken.
 WAITING = 4
+# Seconds after which another thread takes up what is still ready: those that work wait for something.
+PATIENCE = 0.1
 
 
 class Crew:
     """At most `most` threads, each started when it is first needed. Safe from any thread."""
 
-    def __init__(self, name: str, most: int) -> None:
-        self._name, self._most = name, most
+    def __init__(self, name: str, most: int, patience: float = PATIENCE) -> None:
+        self._name, self._most, self._patience = name, most, patience
         self._lock = threading.Lock()
         self._ready: deque[CrewActor] = deque()
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._watch = threading.Thread(target=self._look, name=f"{name}-watch", daemon=True)
 
     def hand(self, actor: CrewActor) -> None:
         """Give it a turn soon.
@@ -36,17 +40,16 @@ class Crew:
             self._ready.append(actor)
             if len(self._ready) <= WAITING * (len(self._threads) - self._idle):
                 return
-            if not self._idle:
-                self._grow()
-                return
-            self._idle -= 1
-        self._wake.put(True)  # noqa: FBT003 - a thread is to look for work
+        self._add()
 
     def close(self) -> None:
         """Returns when every actor has had its turns, and ends the threads.
 
         Called in one of these it takes turns too, and that thread ends after the turn that it is in.
         """
+        self._closed.set()
+        if self._threads:
+            self._watch.join()
         while (actor := self._next()) is not None:
             actor.turn()
         for _ in self._threads:
@@ -59,7 +62,26 @@ class Crew:
         with self._lock:
             return self._ready.popleft() if self._ready else None
 
+    def _look(self) -> None:
+        waited = None
+        while not self._closed.wait(self._patience):
+            with self._lock:
+                before, waited = waited, self._ready[0] if self._ready else None
+            if waited is not None and waited is before:
+                self._add()
+
+    def _add(self) -> None:
+        """One thread more at work, if there is one."""
+        with self._lock:
+            if not self._idle:
+                self._grow()
+                return
+            self._idle -= 1
+        self._wake.put(True)  # noqa: FBT003 - a thread is to look for work
+
     def _grow(self) -> None:
+        if not self._threads:
+            self._watch.start()
         if len(self._threads) < self._most:
             thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
