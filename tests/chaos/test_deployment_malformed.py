@@ -20,7 +20,7 @@ from tests.chaos.test_malformed import KEYS, is_taken
 from tests.journeys.beagle_run import eventually
 from tests.servers.rabbitmq import USER
 
-pytestmark = [pytest.mark.xdist_group("chaos malformed"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
 COUNT = int(os.environ.get("BEAGLE_MALFORMED_APART", "2000"))
 REPLICAS, LIMIT, GOOD = 2, 6, 24
 REPLY_TO = "amq.rabbitmq.reply-to"

@@ -19,7 +19,7 @@ from beagle.messages import Message
 from tests.chaos.deployment import Deployment
 from tests.journeys.beagle_run import Search, eventually
 
-pytestmark = [pytest.mark.xdist_group("chaos reset"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(300)]
 RUNNING, EACH, KILLS = 40, 30, 12
 SEEDS = range(1, 1 + int(os.environ.get("BEAGLE_CHAOS_SEEDS", "1")))
 ENDLESS = ("say loss=5; wait 600", "ignore; say loss=6; wait 600", "on-stop loss=0 7; say loss=7; wait 600")
