@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from beagle.ports import Store
 from beagle.stores.mongodb import MongoStore
@@ -15,6 +16,10 @@ from beagle.stores.sqlite import SqliteStore
 from tests.servers import keeper
 from tests.servers.mongodb import fresh_database, shared_address
 from tests.servers.rabbitmq import RabbitNode
+
+# How long an example takes tells how busy the machine is.
+settings.register_profile("beagle", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("beagle")
 
 
 @pytest.fixture(scope="session")

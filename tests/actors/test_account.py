@@ -58,7 +58,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_two_who_keep_it_at_once_end_with_the_summary_of_all_that_is_stored(store, found):
     number = next(NUMBER)

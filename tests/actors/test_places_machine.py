@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -246,7 +246,5 @@ class PlacesMachine(RuleBasedStateMachine):
 def test_the_places_hold_whoever_sleeps_vanishes_or_comes_twice(fresh, examples):
     run_state_machine_as_test(
         lambda: PlacesMachine(fresh),
-        settings=settings(
-            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-        ),
+        settings=settings(max_examples=examples, stateful_step_count=40),
     )

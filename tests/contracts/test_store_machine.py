@@ -126,6 +126,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def test_a_store_answers_as_its_model_does(fresh):
-    run_state_machine_as_test(
-        lambda: StoreMachine(fresh), settings=settings(max_examples=30, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(lambda: StoreMachine(fresh), settings=settings(max_examples=30, stateful_step_count=40))

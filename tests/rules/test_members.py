@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from beagle.members import DEAD_AFTER, FORGOTTEN_AFTER, Alone, Members, joining, shares, together, winner
@@ -20,7 +20,6 @@ names = st.sets(st.uuids().map(lambda u: f"monitor.host.{u.hex[:8]}"), min_size=
 # Hashing -------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(names)
 def test_every_duty_is_one_members_and_no_two_differ_by_more_than_one(members):
     found = shares(SHARDS, members)
@@ -29,7 +28,6 @@ def test_every_duty_is_one_members_and_no_two_differ_by_more_than_one(members):
     assert max(counted) - min(counted) <= 1
 
 
-@settings(deadline=None)  # a busy machine
 @given(names, st.randoms())
 def test_the_order_of_the_members_changes_nothing(members, chance):
     shuffled = sorted(members, key=lambda _: chance.random())
@@ -37,7 +35,6 @@ def test_the_order_of_the_members_changes_nothing(members, chance):
     assert winner("p", members) == winner("p", shuffled)
 
 
-@settings(deadline=None)
 @given(names, st.text(min_size=1, max_size=8))
 def test_a_duty_moves_only_from_or_to_the_member_that_goes_or_comes(members, duty):
     for gone in members:

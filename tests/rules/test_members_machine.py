@@ -108,4 +108,4 @@ class MembersMachine(RuleBasedStateMachine):
 
 
 TestMembers = MembersMachine.TestCase
-TestMembers.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestMembers.settings = settings(max_examples=40, stateful_step_count=25)

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from beagle.metric_lines import LONGEST_LINE, LONGEST_NAME, Reading, read_line
@@ -131,14 +131,12 @@ def test_a_line_full_of_refused_values_gives_a_few_sentences():
     assert sentences[-1] == "980 more values of this line are no metrics"
 
 
-@settings(deadline=None)
 @given(st.text() | st.text(alphabet='{}[]":=,\t<> eE+-.019nNaif\\'))
 def test_any_text_gives_an_answer(text):
     reading = read(text)
     assert reading is None or reading.values or reading.refusals or reading.completed
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z_/.0-9]{0,20}", fullmatch=True), st.floats(allow_nan=False, width=32)))
 def test_what_json_and_pairs_say_is_the_same(values):
     line = " ".join(f"{name}={value!r}" for name, value in values.items())

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from beagle.experiment import AccuracyReached, Completed, Experiment, Failed, Failure, Retried
@@ -47,7 +47,6 @@ def test_a_summary_has_the_last_lowest_and_highest_value_of_each_name():
     assert (summary.count, summary.refused, summary.version) == (3, 0, 0)
 
 
-@settings(deadline=None)
 @given(ORDERS)
 def test_the_order_of_reports_matters_for_the_last_values_only(orders):
     one, other = (folded(reports) for reports in orders)
