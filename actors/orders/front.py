@@ -17,11 +17,13 @@ from beagle.commands import Order
 from beagle.errors import InvalidInput, NotFound, Refused
 from beagle.experiment import Experiment
 from beagle.message import Answer, Command
-from beagle.records import Applied
+from beagle.ports import Store
+from beagle.records import Applied, Project
 from beagle.template import Template
 
 Given = TypeVar("Given", bound=Command)
 Who = TypeVar("Who", bound="Front")
+Ordered = TypeVar("Ordered", Experiment, Project)
 
 
 class Front(BusActor):
@@ -44,6 +46,19 @@ class Front(BusActor):
         """What an order that was begun before is about; empty for a new one."""
         known = self.world.store.get(Applied, order.id)
         return known.subject if known is not None else ""
+
+    def meant(self, order: Order, kind: type[Ordered], name: str, find: Callable[[Store, str], Ordered]) -> Ordered:
+        """What the order is about; the same for a repeat, even if the name means another one by then, or none."""
+        asked = self.begun(order) or name
+        known = self.world.store.get(kind, asked)
+        if known is not None and known.ordered_by == order.id:
+            return known
+        if asked != name and known is None:
+            raise NotFound(f"the {kind.__name__.lower()} {name} is gone")
+        found = find(self.world.store, asked)
+        if found.id != asked:
+            self.begin(order, found.id)
+        return found
 
     def finish(self, order: Command, answer: Answer) -> Answer:
         """Store the answer. Of two that apply the same order at once both get the answer of the first."""

@@ -20,7 +20,7 @@ from beagle.commands import (
     SubmitProject,
     UploadTemplate,
 )
-from beagle.errors import InvalidInput, NotFound
+from beagle.errors import InvalidInput
 from beagle.message import Answer
 from beagle.messages import FillPlaces, ProjectChanged
 from beagle.records import Model, Project
@@ -75,22 +75,9 @@ class ProjectOrders(SystemOrders):
 
     def _change(self, order: ProjectOrder, event: str, change: Callable[[Project], Project]) -> Answer:
         store = self.world.store
-        project = self._meant(order)
+        project = self.meant(order, Project, order.project, find_project)
         if project.ordered_by != order.id:
             project = change(project)
         self.nudge(ProjectChanged(project=project.id, event=event, reason=project.reason))  # type: ignore[arg-type]
         self.sweep_soon()
         return {"project": views.project_view(store, project)}
-
-    def _meant(self, order: ProjectOrder) -> Project:
-        """The same for a repeat, even if the name means another project by then, or none."""
-        store, asked = self.world.store, self.begun(order) or order.project
-        known = store.get(Project, asked)
-        if known is not None and known.ordered_by == order.id:
-            return known
-        if asked != order.project and known is None:
-            raise NotFound(f"the project {order.project} is gone")
-        found = find_project(store, asked)
-        if found.id != asked:
-            self.begin(order, found.id)
-        return found
