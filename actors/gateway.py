@@ -17,6 +17,7 @@ from actors.orders.experiments import ExperimentOrders
 from actors.orders.front import fresh, once
 from actors.orders.projects import ProjectOrders
 from actors.orders.questions import Questions
+from actors.orders.sites import SiteOrders
 from actors.orders.sweep import Means, Sweep
 from actors.orders.system import SystemOrders
 from beagle import system
@@ -28,6 +29,7 @@ from beagle.commands import (
     DeleteExperiment,
     DeleteProject,
     ExplainExperiment,
+    ForgetSite,
     ListBest,
     ListEndings,
     ListExperiments,
@@ -63,7 +65,7 @@ class _Sweep:
     """There is something to remove or to wind up."""
 
 
-class Gateway(Questions):
+class Gateway(Questions, SiteOrders):
     """Any number of them, killed at any moment: what one has begun another finishes."""
 
     # Longer than any process sleeps that is not given up for dead.
@@ -103,6 +105,7 @@ class Gateway(Questions):
         PauseSystem: once(SystemOrders.pause_system),
         SetLimit: once(SystemOrders.set_limit),
         ResetSystem: once(SystemOrders.reset_system),
+        ForgetSite: once(SiteOrders.forget_site),
         ClearQueue: once(SystemOrders.clear_queue),
         RequeuePool: once(SystemOrders.requeue_pool),
         UploadTemplate: once(ProjectOrders.upload_template),

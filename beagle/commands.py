@@ -40,6 +40,15 @@ class ResetSystem(Command):
     type: Literal["ResetSystem"] = "ResetSystem"
 
 
+class ForgetSite(Command):
+    """Take what runs at a site for lost, and its places back. Only for one that never returns: if it does, what runs
+    there ran twice, and beyond the limit, until its launcher has ended it.
+    """
+
+    type: Literal["ForgetSite"] = "ForgetSite"
+    site: str = Field(min_length=1, max_length=255)
+
+
 class UploadTemplate(Command):
     """Store a model template for projects to name; one of the same filename is replaced, for projects to come.
 
@@ -295,6 +304,7 @@ Order = (
     | PauseSystem
     | SetLimit
     | ResetSystem
+    | ForgetSite
     | UploadTemplate
     | SubmitProject
     | PauseProject

@@ -16,6 +16,7 @@ from actors.main import Session
 from beagle.commands import (
     ClearQueue,
     DeleteExperiment,
+    ForgetSite,
     ListProjects,
     ListQueue,
     ListTemplates,
@@ -30,6 +31,9 @@ from beagle.errors import InvalidInput
 from beagle.message import Command
 from beagle.settings import Settings
 
+# Seconds that monitors get to judge what was lost.
+JUDGED_WITHIN = 10.0
+
 
 def reset(settings: Settings, *, sure: bool) -> None:
     _confirmed("every project with its experiments and metrics", sure=sure)
@@ -38,6 +42,21 @@ def reset(settings: Settings, *, sure: bool) -> None:
         if session.owner:
             wait_until_dead(session)
     say(f"{plural(answer['deleted'], 'project')} deleted; model templates and settings stay")
+
+
+def forget_site(settings: Settings, site: str, *, sure: bool) -> None:
+    _confirmed("what runs there, which runs twice if it is not gone", sure=sure, does="gives up")
+    freed, deadline = 0, time.monotonic() + JUDGED_WITHIN
+    with opened(located(settings)) as session:
+        while True:
+            answer = session.ask(ForgetSite(site=site))
+            freed += answer["freed"]
+            if not answer["left"] or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+    say(f"{plural(freed, 'place')} of {clean(site)} came back")
+    if answer["left"]:
+        warn(f"{plural(answer['left'], 'place')} more when a monitor has judged what was there; run it again then")
 
 
 def delete(settings: Settings, experiments: Iterable[str], *, sure: bool) -> None:

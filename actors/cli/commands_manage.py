@@ -16,9 +16,11 @@ app = typer.Typer()
 project = typer.Typer(help="List, pause, resume, stop, cancel and delete projects.", no_args_is_help=True)
 queue = typer.Typer(help="List what waits, or take it all out.", no_args_is_help=True)
 template = typer.Typer(help="Store, list and show model templates.", no_args_is_help=True)
+site = typer.Typer(help="Give up a site that never returns.", no_args_is_help=True)
 app.add_typer(project, name="project")
 app.add_typer(queue, name="queue")
 app.add_typer(template, name="template")
+app.add_typer(site, name="site")
 
 Projects = Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Names (the newest of that name) or ids.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; it cannot be undone.")]
@@ -165,3 +167,20 @@ def show_template(
     from actors.cli.administering import show_template as shown
 
     shown(settings, template)
+
+
+@site.command("forget")
+@speaks
+def forget_site(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `beagle why` names it.")],
+    *,
+    yes: Yes = False,
+) -> None:
+    """Take what runs at a site for lost, and its places back.
+
+    Only for one that never returns: should it run on, experiments run twice and beyond the limit.
+    """
+    from actors.cli.administering import forget_site as forgotten
+
+    forgotten(settings, name, sure=yes)

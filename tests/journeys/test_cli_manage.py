@@ -12,6 +12,7 @@ DESTRUCTIVE = [
     ("delete", "1"),
     ("project", "delete", "demo"),
     ("queue", "clear"),
+    ("site", "forget", "there"),
 ]
 
 
@@ -110,3 +111,10 @@ def test_templates_are_stored_listed_and_printed_as_they_were(tmp_path):
         assert [view["filename"] for view in listed(desk, "template", "ls")] == ["template.yml"]
         assert desk.beagle("template", "show", "template.yml").stdout == (tmp_path / "template.yml").read_text()
         assert "no template is called x" in desk.beagle("template", "show", "x").stderr
+
+
+def test_a_site_is_given_up_only_when_its_launcher_is_gone(desk):
+    done = desk.beagle("site", "forget", "local", "--yes")
+    assert done.returncode == 1
+    assert "serves local: it knows what runs there; end it first" in done.stderr
+    assert desk.beagle("site", "forget", "there", "--yes").stdout == "0 places of there came back\n"
