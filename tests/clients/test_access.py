@@ -161,13 +161,13 @@ def test_it_may_not_use_the_management_interface(deployment):
 @pytest.mark.parametrize("header", ["CC", "BCC"])
 def test_a_header_that_leads_its_message_elsewhere_makes_it_nobody_elses(deployment, header):
     elsewhere = [f"metric.{number}.{OTHER}-1" for number in range(SHARDS)] + [topic(OTHER)]
-    connection = deployment.connect()
-    try:
+    with deployment.connect() as connection:
+        if deployment.node.looks_at_copies():
+            with pytest.raises(ChannelClosedByBroker, match="ACCESS_REFUSED"):
+                published(METRICS, MINE, {header: elsewhere})(connection)
+            assert deployment.taken == []
+            return
         published(METRICS, MINE, {header: elsewhere})(connection)
-    except ChannelClosedByBroker:  # RabbitMQ 4 looks at these headers too
-        return
-    finally:
-        connection.close()
     eventually(lambda: len(deployment.taken) == SHARDS, seconds=20)
     assert {delivery.key for delivery in deployment.taken} == {MINE}
     assert {delivery.queue for delivery in deployment.taken} == set(METRIC_QUEUES)

@@ -18,7 +18,7 @@ import requests
 from tests.servers.keeper import Missing, Process, free_ports, need, shared
 
 # Debian's own scripts drop root for a user of theirs, which may not read our folders: the plain ones do not.
-PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+DEBIANS = Path("/usr/lib/rabbitmq/bin")
 USER, PASSWORD = "beagle", "canary-b1rd"  # the password is looked for in logs and sentences
 
 CONFIG = """\
@@ -41,6 +41,16 @@ exec {programs}/rabbitmq-server
 """
 
 
+def programs() -> Path:
+    """Where `rabbitmq-server` is: Debian's, or that of the installation that BEAGLE_TEST_RABBITMQ_HOME names."""
+    home = os.environ.get("BEAGLE_TEST_RABBITMQ_HOME")
+    found = Path(home, "sbin") if home else DEBIANS
+    if not (found / "rabbitmq-server").exists():
+        wanted = "name another folder in BEAGLE_TEST_RABBITMQ_HOME" if home else "run scripts/services.sh"
+        raise Missing(f"there is no {found}/rabbitmq-server, and this test needs it: {wanted}")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class RabbitNode:
     """Describes a node that runs, or ran and left its data. Any process may act on it."""
@@ -55,14 +65,13 @@ class RabbitNode:
     def start_new(folder: Path, *, watched: int | None = None) -> RabbitNode:
         """A node on fresh data in `folder`. It ends with the process `watched`, or else with the test run."""
         need("epmd", "erl")
-        if not (PROGRAMS / "rabbitmq-server").exists():
-            raise Missing("rabbitmq-server is not installed, and this test needs it: run scripts/services.sh")
+        installed = programs()
         folder.mkdir(parents=True, exist_ok=True)
         node = RabbitNode(str(folder), *free_ports(4))
         told = {"amqp": node.amqp, "management": node.management_port, "user": USER, "password": PASSWORD}
         (folder / "rabbitmq.conf").write_text(CONFIG.format(**told))
         (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
-        (folder / "start.sh").write_text(START.format(programs=PROGRAMS))
+        (folder / "start.sh").write_text(START.format(programs=installed))
         node.start(watched=watched)
         return node
 
@@ -108,7 +117,7 @@ class RabbitNode:
     def ctl(self, *arguments: str) -> str:
         """`rabbitmqctl`, for what the management interface cannot do; it takes a second."""
         return subprocess.run(
-            [PROGRAMS / "rabbitmqctl", "--quiet", *arguments],
+            [programs() / "rabbitmqctl", "--quiet", *arguments],
             env=os.environ | self._environment(),
             capture_output=True,
             text=True,
@@ -126,6 +135,11 @@ class RabbitNode:
     @property
     def management_url(self) -> str:
         return f"http://{USER}:{PASSWORD}@127.0.0.1:{self.management_port}"
+
+    def looks_at_copies(self) -> bool:
+        """Whether this version asks for the right to each key in `CC` and `BCC` too: since 4.0.3."""
+        version = str(self.call("GET", "/overview").json()["rabbitmq_version"])
+        return tuple(int(part) for part in version.split(".")[:3]) >= (4, 0, 3)
 
     def call(self, method: str, path: str, **body: object) -> requests.Response:
         """`path` as in RabbitMQ's HTTP interface, without `/api`."""
