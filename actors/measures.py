@@ -137,6 +137,9 @@ class _Now(Collector):
         self._store, self._bus, self._ages = store, bus, ages
 
     def collect(self) -> Iterator[Metric]:
+        connected = GaugeMetricFamily("beagle_bus_connected", "Whether the bus is there and takes messages.")
+        connected.add_metric([], self._bus.connected())
+        yield connected
         silence = GaugeMetricFamily("beagle_bus_silence_seconds", "Since the bus's own threads last turned.")
         silence.add_metric([], self._bus.silence())
         yield silence

@@ -60,6 +60,9 @@ class MemoryBus:
     def on_reconnect(self, tell: Callable[[], None]) -> None:
         """It is never lost: `tell` is never called."""
 
+    def connected(self) -> bool:
+        return not self._closed
+
     def silence(self) -> float:
         """It has no threads of its own that could stand still."""
         return 0.0

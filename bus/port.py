@@ -85,6 +85,9 @@ class Bus(Protocol):
     def silence(self) -> float:
         """Seconds since the bus's own threads last showed that they live; a long silence is a fault."""
 
+    def connected(self) -> bool:
+        """Whether it can be used now, as far as it knows; a bus that is away comes back by itself."""
+
     def dead_letters(self, limit: int) -> list[DeadLetter]:
         """What was buried and not yet replayed or dropped, the oldest first. Raises `Unavailable`."""
 

@@ -76,6 +76,9 @@ class RabbitBus:
             host.publisher.link.reconnected.append(tell)
             host.consumers.link.reconnected.append(tell)
 
+    def connected(self) -> bool:
+        return all(host.publisher.takes() and host.consumers.link.ready for host in self._hosts.values())
+
     def silence(self) -> float:
         return max(max(h.publisher.link.silence(), h.consumers.link.silence()) for h in self._hosts.values())
 

@@ -57,6 +57,10 @@ class Publisher:
         if errors[0] is not None:
             raise errors[0]
 
+    def takes(self) -> bool:
+        """Whether the broker is there and takes messages, as far as is known."""
+        return self.link.ready and not self._blocked
+
     # In the link's thread
 
     def open(self, ready: Callable[[], None]) -> None:

@@ -165,4 +165,7 @@ def test_a_store_that_is_away_leaves_the_other_measures(store, bus):
     page = Measures(Away(), bus).page().decode()
     assert "beagle_store_up 0.0" in page
     assert "beagle_bus_silence_seconds 0.0" in page
+    assert "beagle_bus_connected 1.0" in page
+    bus.close()
+    assert "beagle_bus_connected 0.0" in Measures(Away(), bus).page().decode()
     assert "beagle_limit" not in page

@@ -104,6 +104,12 @@ def test_its_own_threads_are_alive(bus):
     assert 0 <= bus.silence() < 5
 
 
+def test_it_is_connected_until_it_is_closed(bus):
+    assert bus.connected()
+    bus.close()
+    assert not bus.connected()
+
+
 # Questions and answers -----------------------------------------------------------------------------------------------
 
 
