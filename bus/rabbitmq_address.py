@@ -14,7 +14,7 @@ SOCKET_TIMEOUT, STACK_TIMEOUT, BLOCKED_TIMEOUT = 5.0, 10.0, 15.0
 def parameters(url: str) -> Parameters:
     try:
         found = URLParameters(url if url.startswith(("amqp://", "amqps://")) else "of another kind")
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, SyntaxError, AttributeError, OSError) as error:
         # Not its words: they may hold the address, and with it the password.
         raise InvalidInput(["the bus's address must look like amqp://user:password@host:5672/virtual-host"]) from error
     found.heartbeat, found.connection_attempts = HEARTBEAT, 1

@@ -82,8 +82,7 @@ class Consumers:
         consumer.closed = True
         closed = threading.Event()
         self.link.call(lambda: self._remove(consumer, closed))
-        if not self.link.is_own_thread():
-            closed.wait(OPEN_WITHIN)
+        self.link.wait(closed, OPEN_WITHIN)
 
     def is_asked(self, properties: BasicProperties) -> bool:
         """Whether somebody waits for an answer; a name of our own queues would be no asker but a trick."""

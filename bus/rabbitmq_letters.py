@@ -15,8 +15,9 @@ from bus.rabbitmq_messages import Arrived, properties
 from bus.routes import DELIVERY_LIMIT
 
 _OURS = "beagle-"
-# The properties of a message must fit into one frame of 128 KiB.
+# The properties of a message must fit into one frame of 128 KiB, or the broker closes the connection. In bytes.
 _LONGEST_REASON, _LONGEST_HEADERS = 20_000, 40_000
+_AROUND_A_HEADER = 16
 
 _BROKERS_REASONS = {
     "delivery_limit": f"it came back {DELIVERY_LIMIT} times",
@@ -40,10 +41,10 @@ class Letter:
 def buried(arrived: Arrived, reason: str, user: str) -> BasicProperties:
     """The properties with which what arrived is published as a dead letter by `user`."""
     headers = arrived.headers
-    if sum(len(key) + len(str(value)) for key, value in headers.items()) > _LONGEST_HEADERS:
+    if sum(len(f"{key}{value}".encode()) + _AROUND_A_HEADER for key, value in headers.items()) > _LONGEST_HEADERS:
         headers = {}
     told: dict[str, str | int] = {
-        "beagle-reason": reason[:_LONGEST_REASON],
+        "beagle-reason": reason.encode()[:_LONGEST_REASON].decode(errors="ignore"),
         "beagle-queue": arrived.queue,
         "beagle-exchange": arrived.exchange,
         "beagle-key": arrived.key,

@@ -5,6 +5,7 @@ A connection of pika belongs to one thread. Here that is the link's own, and `ca
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import threading
@@ -45,7 +46,9 @@ class Link:
     """`ready` and `fault` may be read from any thread; the last loss's fault stays until the link is ready again."""
 
     def __init__(self, parameters: Parameters, name: str, user: User) -> None:
-        self.parameters, self.name = parameters, name
+        self.parameters, self.name = copy.copy(parameters), name
+        # A broker that is low on disk or memory says when it takes messages again: to come anew would change nothing.
+        self.parameters.blocked_connection_timeout = None
         self.ready = False
         self.fault = Fault(f"the broker at {place(parameters)} is not connected yet")
         self.reconnected: list[Callable[[], None]] = []
@@ -56,7 +59,7 @@ class Link:
         self._connection: SelectConnection | None = None
         self._settled = threading.Event()
         self._given_up: Fault | None = None
-        self._closing = self._stopped = False
+        self._closing = self._stopped = self._coming = False
         self._tries = 0
         self._ready_since: float | None = None
         self._turned = time.monotonic()
@@ -90,6 +93,13 @@ class Link:
 
     def is_own_thread(self) -> bool:
         return threading.current_thread() is self._thread
+
+    def wait(self, event: threading.Event, timeout: float) -> None:
+        """Wait for what was called; not in the link's own thread, and not once that has ended."""
+        deadline = time.monotonic() + timeout
+        while not self.is_own_thread() and self._thread.is_alive() and time.monotonic() < deadline:
+            if event.wait(0.1):
+                return
 
     def silence(self) -> float:
         return time.monotonic() - self._turned
@@ -126,13 +136,16 @@ class Link:
 
     def _run(self) -> None:
         self._beat()
-        self._connect()
+        self._loop.add_callback(self._connect)
         while not self._stopped:
             try:
                 self._loop.start()
             except Exception:  # a mistake in one callback must not end all traffic: log it, and connect anew
                 log.exception("%s failed", self._thread.name)
                 self.fail(Fault("a mistake of our own, which the log tells"))
+                self._loop.add_callback(self._drain)  # what waited behind it
+                if self._connection is None:
+                    self._come_again()
         self._loop.close()
 
     def _beat(self) -> None:
@@ -144,7 +157,13 @@ class Link:
         while self._work:
             self._work.popleft()()
 
+    def _come_again(self) -> None:
+        if not self._coming and not self._closing:
+            self._coming = True
+            self._loop.call_later(self._delay(), self._connect)
+
     def _connect(self) -> None:
+        self._coming = False
         if self._closing:
             return
         self._connection = SelectConnection(
@@ -174,12 +193,11 @@ class Link:
             log.log(logging.ERROR if found.lasting else logging.WARNING, "%s: %s", self.name, found.sentence)
         self.fault, self._given_up = found, None
         self.ready, self._connection = False, None
-        self._user.lost()
+        self._come_again()
         self._settled.set()
+        self._user.lost()
         if self._closing:
             self._stop()
-        else:
-            self._loop.call_later(self._delay(), self._connect)
 
     def _delay(self) -> float:
         if self._ready_since is not None and time.monotonic() - self._ready_since > GOOD_AFTER:
