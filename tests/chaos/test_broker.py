@@ -223,30 +223,72 @@ def test_a_broker_that_lost_everything_gets_its_queues_anew(node, bus):
     assert {"gateway", "queue_manager", "metrics.0", "dead"} <= names
 
 
-def test_a_broker_that_is_low_on_memory_takes_nothing_gives_on_and_takes_again(node, bus):
-    persist(bus, "a", "b")
-    node.ctl("set_vm_memory_high_watermark", "0")
+ALARMS = {
+    "memory": (("set_vm_memory_high_watermark", "0"), ("set_vm_memory_high_watermark", "0.4")),
+    "disk": (("set_disk_free_limit", "900000GB"), ("set_disk_free_limit", "50MB")),
+}
 
-    def refuses() -> bool:
-        try:
-            publish(bus, "more")
-        except Unavailable as error:
-            return "low on disk or memory" in str(error)
-        return False
 
-    eventually(refuses)
+def refuses(bus: RabbitBus) -> bool:
+    try:
+        publish(bus, "more")
+    except Unavailable as error:
+        return "low on disk or memory" in str(error)
+    return False
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_a_broker_that_is_low_takes_nothing_gives_on_and_takes_again(node, bus, alarm):
+    low, well = ALARMS[alarm]
+    persist(bus, "a", "b", "c")
+    back = threading.Event()
+    bus.on_reconnect(back.set)
+    node.ctl(*low)
     began = time.monotonic()
-    assert refuses()
-    assert time.monotonic() - began < 1, "it is known already"
+    eventually(lambda: refuses(bus))
+    assert not bus.connected()
+    assert refuses(bus)
+    assert time.monotonic() - began < 10
     inbox = Inbox(bus, "gateway")
     for delivery in inbox.first(2):
         delivery.ack()
     inbox.consumer.close()
-    node.ctl("set_vm_memory_high_watermark", "0.4")
+    node.ctl(*well)
+    eventually(bus.connected)
     persist(bus, "after")
     came = Inbox(bus, "gateway")
     eventually(lambda: "after" in projects_of(came.deliveries))
+    assert "c" in projects_of(came.deliveries)
     assert not {"a", "b"} & set(projects_of(came.deliveries))
+    assert not back.is_set()
+    came.consumer.close()
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_what_was_confirmed_around_an_alarm_is_not_lost(node, bus, alarm):
+    low, well = ALARMS[alarm]
+    ledger = Ledger(bus)
+    ledger.grows_by(200)
+    node.ctl(*low)
+    eventually(lambda: not bus.connected())
+    node.ctl(*well)
+    ledger.grows_by(200)
+    ledger.end()
+
+
+def test_a_low_broker_is_not_left_and_found_again_for_as_long_as_it_is_low(node, monkeypatch):
+    monkeypatch.setattr("bus.rabbitmq_address.BLOCKED_TIMEOUT", 1.0)
+    low, well = ALARMS["disk"]
+    with opened(node) as bus:
+        back = threading.Event()
+        bus.on_reconnect(back.set)
+        node.ctl(*low)
+        eventually(lambda: refuses(bus))
+        assert not back.wait(3)
+        assert not bus.connected()
+        node.ctl(*well)
+        eventually(bus.connected)
+        assert not back.is_set()
 
 
 def test_a_broker_that_falls_silent_is_given_up_and_found_again(node, bus):
