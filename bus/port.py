@@ -53,7 +53,10 @@ class DeadLetter:
 
 class Consumer(Protocol):
     def close(self) -> None:
-        """Take no more; what was delivered and is not acknowledged goes back to the queue, in its old order."""
+        """Take no more; what was delivered and is not acknowledged goes back to the queue, in its old order.
+
+        Whoever consumes at that very moment may be handed what stands behind it first.
+        """
 
 
 class Bus(Protocol):
