@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -151,8 +150,12 @@ def _folder(settings: Settings) -> Said:
     nearest = next(folder for folder in (there, *there.parents) if folder.exists())
     if there.exists() and not settings.apart:
         Folder(there).check()
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise InvalidInput([f"{there} may not be written: give this user the right, or use BEAGLE_FOLDER"])
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        what = "give this user the right, or use BEAGLE_FOLDER"
+        raise InvalidInput([f"{there} cannot be written ({error.strerror}): {what}"]) from error
     free = shutil.disk_usage(nearest).free
     if free < FREE_SPACE:
         yield WRONG, f"{there} has only {free / FREE_SPACE:.1f} GiB left: free some space"

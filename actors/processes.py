@@ -113,7 +113,7 @@ def _serve(what: str, wait: Wait) -> None:
 
 
 def _orchestrator(settings: Settings, folder: Folder) -> Orchestrator:
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.make()
     return plugins.made(settings.orchestrator, folder.path, settings)
 
 

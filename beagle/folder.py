@@ -44,6 +44,13 @@ class Folder:
     def running(self) -> Path:
         return self.path / "running"
 
+    def make(self) -> None:
+        """If need be, without owning it. Raises `InvalidInput` or `Unavailable` when it cannot be made."""
+        try:
+            self.path.mkdir(mode=_MODE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._meaning(error) from error
+
     def own(self) -> bool:
         """Make it if need be, and own it until `release` or the end of the process. False if another process owns it.
 
@@ -52,8 +59,8 @@ class Folder:
         """
         if self._lock is not None:
             return True
+        self.make()
         try:
-            self.path.mkdir(mode=_MODE, parents=True, exist_ok=True)
             self.check()
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

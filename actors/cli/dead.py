@@ -58,6 +58,9 @@ def _settle(
         raise InvalidInput([f"name the dead letters to {verb}, as `beagle dead ls` lists them, or give --all"])
     with opened(located(settings)) as session:
         found = [view["id"] for view in session.ask(ListDeadLetters(limit=MOST))["letters"]] if every else letters
+        if not found:
+            say("no dead letters")
+            return
         if every and not sure:
             what = plural(len(found), "dead letter") + (" or more" if len(found) == MOST else "")
             raise InvalidInput([f"--all would {verb} {what}; add --yes to do it"])

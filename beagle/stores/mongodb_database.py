@@ -51,6 +51,8 @@ _FIXED = {
     "retryReads": False,
     "appname": "beagle",
 }
+# Whoever asks so soon after the server was not found is told so at once, instead of waiting for it as well.
+_KNOWN_AWAY = 1.0
 _DUPLICATE = 11000
 _INVALID = (OverflowError, UnicodeEncodeError, BSONError, DocumentTooLarge)
 _TOO_LARGE = 10334
@@ -88,6 +90,7 @@ class MongoDatabase:
         hosts = ", ".join(f"{host}:{port}" if port else host for host, port in parsed["nodelist"])
         self._database = self._client[parsed["database"] or DEFAULT_NAME]
         self._open = True
+        self._away_until = 0.0
         self.place = f"the MongoDB database {self._database.name} at {hosts}"
 
     def server(self) -> Server:
@@ -111,9 +114,12 @@ class MongoDatabase:
         while True:
             if not self._open:
                 raise Unavailable(f"{self.place} has been closed")
+            if not again and monotonic() < self._away_until:
+                raise self._away()
             try:
-                return work(again)
+                done = work(again)
             except ServerSelectionTimeoutError as error:
+                self._away_until = monotonic() + _KNOWN_AWAY
                 if not (again and patient) or monotonic() > deadline:
                     raise self._meaning(error) from error
             except AutoReconnect as error:
@@ -122,6 +128,8 @@ class MongoDatabase:
                 again = True
             except (PyMongoError, *_INVALID) as error:
                 raise self._meaning(error) from error
+            self._away_until = 0.0
+            return done
 
     def repeat(self, work: Callable[[], T]) -> T:
         """As `run`, of what does no harm when it is done again."""
@@ -129,6 +137,9 @@ class MongoDatabase:
 
     def unknown(self, why: str) -> Unavailable:
         return Unavailable(f"{self.place}: {why}; it may have been done or not")
+
+    def _away(self) -> Unavailable:
+        return Unavailable(f"{self.place} cannot be reached or has no primary; check that it runs")
 
     def close(self) -> None:
         """Later calls raise `Unavailable`. Closing again does nothing."""
@@ -138,7 +149,7 @@ class MongoDatabase:
     def _meaning(self, error: Exception) -> Exception:
         match error:
             case ServerSelectionTimeoutError():
-                return Unavailable(f"{self.place} cannot be reached or has no primary; check that it runs")
+                return self._away()
             case NotPrimaryError():
                 return self.unknown("the server is not the primary, or is going down")
             case AutoReconnect():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -231,6 +232,25 @@ def answers(store: MongoStore) -> bool:
         return store.get(System, "none") is None
     except Unavailable:
         return False
+
+
+def test_who_asks_just_after_another_found_no_server_is_told_at_once_and_later_it_is_looked_for_again(
+    node, monkeypatch
+):
+    monkeypatch.setattr(mongodb_database, "_KNOWN_AWAY", 30.0)
+    store = MongoStore(f"{node.address}/?serverSelectionTimeoutMS=1000")
+    node.kill()
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        store.get(System, "system")
+    node.start()
+    begun = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            store.get(System, "system")
+    assert time.monotonic() - begun < 1.0
+    monkeypatch.setattr(mongodb_database, "monotonic", lambda: time.monotonic() + 30.0)
+    assert store.get(System, "system") is None
+    store.close()
 
 
 def test_a_server_that_hangs_is_unavailable_and_used_again_when_it_goes_on(node, monkeypatch):

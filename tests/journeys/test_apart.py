@@ -108,6 +108,13 @@ def test_a_command_says_once_that_the_broker_is_away_or_was_never_used(apart, ra
             assert done.stderr.count("\n") == 1
 
 
+def test_a_launcher_whose_folder_cannot_be_made_says_which_and_what_to_do(apart):
+    done = apart.beagle("actor", "launcher", "--folder", "/proc/nobody/writes/here")
+    assert done.returncode == 2
+    assert "beagle: /proc/nobody/writes/here cannot be used" in done.stderr
+    assert "--folder" in done.stderr
+
+
 def test_without_a_gateway_a_question_ends_in_one_sentence(apart):
     apart.start_each(["monitor"])
     done = apart.beagle("status")

@@ -48,6 +48,11 @@ def test_without_any_it_says_so(desk, session):
     assert (done.returncode, done.stdout) == (0, "no dead letters\n")
 
 
+def test_without_any_there_is_nothing_to_confirm(desk, session):
+    done = desk.beagle("dead", "drop", "--all")
+    assert (done.returncode, done.stdout) == (0, "no dead letters\n")
+
+
 def test_they_are_listed_with_queue_key_size_and_reason(desk, session):
     (letter,) = bury(session, b'{"type": "Nonsense"}')
     (view,) = json.loads(desk.beagle("dead", "ls", "--format", "json").stdout)

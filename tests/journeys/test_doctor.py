@@ -143,6 +143,11 @@ def test_a_full_disk_and_a_folder_that_is_none_are_wrong(tmp_path, monkeypatch):
     assert (wrong.verdict, "0.5 GiB left" in wrong.sentence) == (WRONG, True)
 
 
+def test_a_folder_that_cannot_be_written_is_wrong_whoever_asks():
+    wrong = found({"folder": "/proc/nobody/writes/here"})["folder"]  # not even root
+    assert (wrong.verdict, "cannot be written" in wrong.sentence) == (WRONG, True)
+
+
 def test_clocks_that_are_apart_are_wrong(deployed, monkeypatch):
     class Later:
         """The clock of this machine, ten minutes ahead."""
