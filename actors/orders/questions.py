@@ -99,7 +99,7 @@ class Questions(ExperimentOrders, DeadLetterOrders):
     def show_template(self, question: ShowTemplate) -> Answer:
         model = models.find(self.world.store, question.template)
         if model is None:
-            raise NotFound(f"no template is called {question.template}; `beagle templates` lists them")
+            raise NotFound(f"no template is called {question.template}; `beagle template ls` lists them")
         return {"template": {**views.model_view(model), "text": model.text}}
 
     def list_experiments(self, question: ListExperiments) -> Answer:

@@ -128,8 +128,9 @@ class MongoDatabase:
                 again = True
             except (PyMongoError, *_INVALID) as error:
                 raise self._meaning(error) from error
-            self._away_until = 0.0
-            return done
+            else:
+                self._away_until = 0.0
+                return done
 
     def repeat(self, work: Callable[[], T]) -> T:
         """As `run`, of what does no harm when it is done again."""
