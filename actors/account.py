@@ -25,11 +25,14 @@ class Account:
         # The stored record, as far as this monitor knows it.
         self._stored: Summary | None = None
         self._doubtful = False
+        # How often it was read: what is stored by then is in it.
+        self.readings = 0
 
     def read(self) -> list[Metric]:
         """Begin again with what is stored; all its metrics. The record first: what changes meanwhile is found later."""
         identity, attempt = self._empty.id, self._empty.attempt
         self._stored = self.store.get(Summary, identity)
+        self.readings += 1
         metrics = list(paged(lambda after: self.store.metrics(identity, attempt, after=after, limit=1000)))
         before = [self.summary]
         if self._stored is not None and self._stored.attempt == attempt:

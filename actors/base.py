@@ -256,6 +256,14 @@ class BusActor(pykka.ThreadingActor):
         """What a delivery says."""
         return decode(delivery.body)
 
+    @staticmethod
+    def outcome(read: Callable[[Delivery], AnyMessage], delivery: Delivery) -> AnyMessage | Exception:
+        """What a delivery says, or what is wrong with it: to be raised once it is that one's turn."""
+        try:
+            return read(delivery)
+        except Exception as error:  # noqa: BLE001 - it is raised in its turn
+            return error
+
     def _handler(self, message: Message) -> Callable[[Any, Any], Answer | None]:
         handler = self.handles.get(type(message))
         if handler is None:

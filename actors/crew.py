@@ -5,12 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, ClassVar
 
 from actors.base import BusActor, World
+from bus.port import Delivery
 
-# An actor that always has another message lets the rest have their turn after so many.
-TURN = 20
+# An actor that always has another message lets the rest have their turn after so many; one that hands out, after more.
+TURN, LONG_TURN = 20, 200
 # So many actors that are ready wait for each thread that works, before another thread is woken.
 WAITING = 4
 # Seconds after which another thread takes up what is still ready: those that work wait for something.
@@ -37,7 +39,8 @@ class Crew:
         more than most messages do. When threads wait for a disk or a server, more are soon ready, and others wake.
         """
         with self._lock:
-            self._ready.append(actor)
+            # What is handed out first is done together: those who get it find all of it.
+            (self._ready.appendleft if actor.hands_out else self._ready.append)(actor)
             if len(self._ready) <= WAITING * (len(self._threads) - self._idle):
                 return
         self._add()
@@ -106,7 +109,7 @@ class _Inbox:
         self._lock = threading.Lock()
         self._envelopes: deque[Any] = deque()
         self._rests = False  # it is handed over by its start
-        self._left = TURN
+        self._left = self._most = LONG_TURN if actor.hands_out else TURN
 
     def put(self, envelope: object) -> None:
         with self._lock:
@@ -122,19 +125,29 @@ class _Inbox:
             if self._envelopes and self._left:
                 self._left -= 1
                 return self._envelopes.popleft()
-            self._left = TURN
+            self._left = self._most
             self._rests = not self._envelopes
             more = not self._rests
         if more:
             self._actor.crew.hand(self._actor)
         raise queue.Empty
 
+    def coming(self, most: int) -> list[Delivery]:
+        with self._lock:
+            first = [envelope.message for envelope in islice(self._envelopes, most)]
+        return [*takewhile(lambda message: isinstance(message, Delivery), first)]
+
     def empty(self) -> bool:
         return not self._envelopes
 
 
 class CrewActor(BusActor):
-    """An actor as any other, but without a thread of its own: while it has no message it costs its memory only."""
+    """An actor as any other, but without a thread of its own: while it has no message it costs its memory only.
+
+    One that `hands_out` what it gets to others has its turn before them.
+    """
+
+    hands_out: ClassVar[bool] = False
 
     def __init__(self, world: World, crew: Crew, queues: tuple[str, ...] = ()) -> None:
         self.crew = crew
@@ -142,7 +155,12 @@ class CrewActor(BusActor):
         super().__init__(world, queues)
 
     def _create_actor_inbox(self) -> Any:  # type: ignore[override]  # noqa: ANN401 - as in `BusActor`
-        return _Inbox(self)
+        self._inbox = _Inbox(self)
+        return self._inbox
+
+    def coming(self, most: int) -> list[Delivery]:
+        """What is taken after the present message, as far as it is here, up to the first that is no delivery."""
+        return self._inbox.coming(most)
 
     def _start_actor_loop(self) -> None:
         self.crew.hand(self)

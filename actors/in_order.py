@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from itertools import islice
 
 from actors.base import RETRY_AFTER, World
 from actors.crew import Crew, CrewActor
@@ -20,6 +21,8 @@ class InOrder(CrewActor):
     def __init__(self, world: World, crew: Crew) -> None:
         super().__init__(world, crew)
         self.waiting: deque[Delivery] = deque()
+        # Of what waited, what is still to be tried again.
+        self._again: deque[Delivery] = deque()
 
     def take(self, delivery: Delivery) -> None:
         if self.waiting:
@@ -34,9 +37,13 @@ class InOrder(CrewActor):
 
     def on_told(self, message: object) -> None:
         if isinstance(message, _Again):
-            waiting, self.waiting = self.waiting, deque()
-            for delivery in waiting:
-                self.take(delivery)
+            self._again, self.waiting = self.waiting, deque()
+            while self._again:
+                self.take(self._again.popleft())
+
+    def coming(self, most: int) -> list[Delivery]:
+        """What is taken after the present one, as far as it is here."""
+        return [*islice(self._again, most)] if self._again else super().coming(most)
 
     def give_back(self) -> None:
         """Whoever comes next takes what waits."""

@@ -31,6 +31,7 @@ class Monitor(CrewActor):
     """The host: it forwards each delivery unread to the experiment's own actor, which settles it."""
 
     kind = "monitor"
+    hands_out = True
     child = ExperimentMonitor
 
     def __init__(self, world: World, queues: tuple[str, ...]) -> None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 import pykka
 
 from actors.account import Account
+from actors.ahead import Ahead, LookingAhead
 from actors.base import RETRY_AFTER, Handlers, World
 from actors.crew import Crew
-from actors.in_order import InOrder
 from actors.strangers import NOT_BEGUN, Buckets, Dropped, has_begun, is_raw, matters, report_of, too_fast
 from beagle import lifecycle, removal
-from beagle.errors import NotFound, Refused, Unavailable
+from beagle.errors import BeagleError, NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, State, TimedOut
 from beagle.members import Membership
-from beagle.messages import AnyMessage, ExperimentChanged, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
+from beagle.messages import AnyMessage, ExperimentChanged, MetricsReported, WorkloadEnded, WorkloadLaunched
 from beagle.metrics import after_exit, crossing
 from beagle.project import Definition
 from beagle.records import Metric
@@ -65,7 +66,7 @@ class Links:
     membership: Membership
 
 
-class ExperimentMonitor(InOrder):
+class ExperimentMonitor(LookingAhead):
     """Everything of one attempt arrives here in its order, and is acknowledged after it is stored."""
 
     def __init__(self, world: World, crew: Crew, name: str, host: pykka.ActorRef[Any], links: Links) -> None:
@@ -78,8 +79,26 @@ class ExperimentMonitor(InOrder):
         self._due = math.inf
         self._leaving = False
 
-    def read(self, delivery: Delivery) -> AnyMessage:
-        return self._read_raw(delivery) if is_raw(delivery) else super().read(delivery)
+    def may_end(self, metrics: MetricsReported) -> bool:
+        experiment = self._experiment
+        return experiment is None or any(matters(experiment, self._attempt, report) for report in metrics.reports)
+
+    def store_ahead(self, found: Sequence[Ahead]) -> None:
+        account = self._account or self._load()
+        if self._known()[0].launched_at is None:
+            return  # each reads anew what is stored
+        metrics = [self._metrics(each.metrics) for each in found if each.metrics]
+        readings = account.readings
+        try:
+            new = iter(self.world.store.append([*chain(*metrics)], lazy=True))
+        except BeagleError:  # some of it may be stored; each is stored by itself, then
+            account.doubt()
+            return
+        for each, its in zip(found, metrics, strict=True):
+            each.stored(account, readings, [next(new) for _ in its])
+
+    def read_one(self, delivery: Delivery) -> AnyMessage:
+        return self._read_raw(delivery) if is_raw(delivery) else super().read_one(delivery)
 
     def _read_raw(self, delivery: Delivery) -> MetricsReported:
         experiment = self._begun()
@@ -139,8 +158,9 @@ class ExperimentMonitor(InOrder):
     def on_metrics_reported(self, message: MetricsReported) -> None:
         account, experiment = self._account or self._load(), self._known()[0]
         # Lazily: the attempt dies with the power too, and its ending, which does not, flushes what came before.
-        metrics = [self._metric(report, message.time) for report in message.reports]
-        new = self.world.store.append(metrics, lazy=True)
+        new = self.present.new(account)
+        if new is None:
+            new = self.world.store.append(self._metrics(message), lazy=True)
         try:
             for report, is_new in zip(message.reports, new, strict=True):
                 if is_new:
@@ -155,6 +175,11 @@ class ExperimentMonitor(InOrder):
             account.doubt()
         if self._runs():
             self._links.unsaved(self._name)
+
+    def try_later(self, delivery: Delivery) -> None:
+        if self._account is not None:
+            self._account.doubt()  # what was stored ahead is not new when it comes again
+        super().try_later(delivery)
 
     def on_workload_ended(self, message: WorkloadEnded) -> None:
         self._experiment = self.world.store.get(Experiment, self._identity)
@@ -261,17 +286,20 @@ class ExperimentMonitor(InOrder):
         if self._account is not None:
             self._account.save()
 
-    def _metric(self, report: Report, at: float) -> Metric:
-        return Metric(
-            experiment=self._identity,
-            attempt=self._attempt,
-            source=report.source,
-            sequence=report.sequence,
-            time=at,
-            values=report.values,
-            step=report.step,
-            refusals=report.refusals,
-        )
+    def _metrics(self, message: MetricsReported) -> list[Metric]:
+        return [
+            Metric(
+                experiment=self._identity,
+                attempt=self._attempt,
+                source=report.source,
+                sequence=report.sequence,
+                time=message.time,
+                values=report.values,
+                step=report.step,
+                refusals=report.refusals,
+            )
+            for report in message.reports
+        ]
 
     def _known(self) -> tuple[Experiment, Definition]:
         experiment = self._experiment or self._reload()

@@ -201,3 +201,25 @@ def test_one_that_stops_with_more_to_come_than_a_turn_takes_ends_no_thread(join,
             question.get(timeout=10)
     assert len(actor.heard) == 1
     assert all(thread.is_alive() for thread in crew._threads)
+
+
+class HandingOut(Noting):
+    hands_out = True
+
+
+def test_one_that_hands_out_has_its_turn_before_those_who_wait_and_a_longer_one(world):
+    crew = Crew("handing", 1)
+    order: list[str] = []
+    first, gate = Noting.start(world, crew), threading.Event()
+    host, others = HandingOut.start(world, crew), [Noting.start(world, crew) for _ in range(3)]
+    for ref in (first, host, *others):
+        ref.ask("begun", timeout=30)
+    first.tell(lambda: gate.wait(30))
+    for ref in others:
+        ref.tell(lambda: order.append("other"))
+    for _ in range(3 * TURN):
+        host.tell(lambda: order.append("host"))
+    gate.set()
+    eventually(lambda: len(order) == 3 * TURN + 3)
+    assert order == ["host"] * (3 * TURN) + ["other"] * 3
+    crew.close()
