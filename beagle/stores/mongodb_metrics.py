@@ -21,6 +21,7 @@ from beagle.records import Metric
 from beagle.stores.codec import Codec
 from beagle.stores.mongodb_database import Document, MongoDatabase, duplicates
 from beagle.stores.mongodb_documents import checked, firsts
+from beagle.stores.together import Together
 
 NAME = "metric"
 SERIES = IndexModel([("experiment", 1), ("attempt", 1), ("ordinal", 1)], name="series", unique=True)
@@ -39,8 +40,9 @@ class Metrics:
         self._codec = codec
         self._last: dict[Series, int] = {}
         self._lock = Lock()
+        self.append = Together(self._append).append
 
-    def append(self, metrics: Sequence[Metric]) -> list[bool]:
+    def _append(self, metrics: Sequence[Metric]) -> list[bool]:
         write = ObjectId()
         keys = [_key(metric) for metric in metrics]
         documents: dict[str, Document] = {}
