@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import monitors, overhead, reaction, scale, throughput
+from tests.benchmarks import metrics, monitors, overhead, reaction, scale, throughput
 from tests.benchmarks.child import ROOT
 from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Result
@@ -20,7 +20,8 @@ from tests.benchmarks.result import Result
 Benchmark = Callable[[Path], Result]
 
 FULL: dict[str, Benchmark] = {
-    module.__name__.rpartition(".")[2]: module.measure for module in (throughput, overhead, reaction, scale, monitors)
+    module.__name__.rpartition(".")[2]: module.measure
+    for module in (throughput, overhead, reaction, scale, monitors, metrics)
 }
 BRIEF: dict[str, Benchmark] = {
     "throughput": functools.partial(throughput.measure, count=8, repetitions=1),
@@ -28,6 +29,7 @@ BRIEF: dict[str, Benchmark] = {
     "reaction": functools.partial(reaction.measure, count=3, repetitions=1),
     "scale": functools.partial(scale.measure, small=20, large=300, rounds=8),
     "monitors": functools.partial(monitors.measure, sizes=(5, 20), metrics=60, repetitions=1),
+    "metrics": functools.partial(metrics.measure, metrics=200, repetitions=1),
 }
 
 

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from pykka import ActorRegistry
@@ -17,22 +16,17 @@ from actors.base import World
 from actors.clock import Clock
 from actors.monitor import Monitor
 from actors.watch import ExperimentMonitor
-from beagle import lifecycle, projects
+from beagle import lifecycle
 from beagle.errors import Full
-from beagle.experiment import Claimed, Experiment, Launched, queue_order, transition
 from beagle.messages import MetricsReported, Report
-from beagle.project import Definition
 from beagle.projects import Plans
-from beagle.records import Metric, Plan, Project
-from beagle.space import Int
+from beagle.records import Metric
 from beagle.stores.sqlite import SqliteStore
-from beagle.template import Service, Template
 from bus.memory import MemoryBus
 from bus.routes import SHARDS, bindings
 from tests.benchmarks.child import Found, serve
+from tests.benchmarks.running import PROJECT, SITE, launched
 
-SITE = "local"
-PROJECT = "c" * 24
 BATCH = 1000
 LONGEST = 120.0
 
@@ -45,7 +39,7 @@ def run(folder: str, monitors: int, metrics: int, patience: float) -> Found:
     place = Path(folder)
     place.mkdir(parents=True)
     store = SqliteStore(place / "beagle.sqlite")
-    running = _running(store, monitors)
+    running = launched(store, monitors)
     bus = MemoryBus(bindings(SITE))
     world = World(store=store, bus=bus, clock=Clock(), site=SITE, plans=Plans(store))
     # First, and as attempt 2, so that none is a repeat.
@@ -94,53 +88,6 @@ def _count(store: SqliteStore, experiment: str, attempt: int) -> int:
         count, after = count + len(page.records), page.next
         if after is None:
             return count
-
-
-def _running(store: SqliteStore, count: int) -> list[str]:
-    """Ids of launched experiments; each with an accuracy limit and a timeout to watch."""
-    now = time.time()
-    definition = Definition(
-        name="bench",
-        template="t.yml",
-        parameters=(Int(name="N", low=1, high=count),),
-        timeout=3600,
-        accuracy_limit=0.98,
-    )
-    service = Service(name="train", command=("true",), environment={"N": "0"}, working_dir="/")
-    projects.create(
-        store,
-        Project(
-            id=PROJECT,
-            name="bench",
-            digest="",
-            objective="accuracy",
-            direction="max",
-            pause_after_failures=5,
-            created_at=now,
-            planned=count,
-        ),
-        Plan(id=PROJECT, definition=definition, template=Template(filename="t.yml", folder="/", services=(service,))),
-    )
-    waiting = [_experiment(number, now) for number in range(1, count + 1)]
-    launched = [transition(transition(e, Claimed(e.number, "local"), now), Launched(SITE, now), now) for e in waiting]
-    lifecycle.create(store, [replace(e, version=0) for e in launched])
-    return [experiment.id for experiment in launched]
-
-
-def _experiment(number: int, now: float) -> Experiment:
-    order = queue_order(now, number)
-    return Experiment(
-        id=lifecycle.experiment_id(PROJECT, number),
-        project=PROJECT,
-        number=number,
-        name=f"benchmodel{number}",
-        parameters={"N": number},
-        timeout=3600.0,
-        accuracy_limit=0.98,
-        order=order,
-        rank=order,
-        created_at=now,
-    )
 
 
 def _reports(running: list[str], metrics: int) -> Iterator[tuple[str, Report]]:

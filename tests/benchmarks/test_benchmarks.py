@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks import monitors, overhead, reaction, scale, throughput
+from tests.benchmarks import metrics, monitors, overhead, reaction, scale, throughput
 from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Count, Figure, Result, Verdict, percentile
 
@@ -49,6 +49,11 @@ def test_every_monitor_lives_and_every_metric_is_stored(tmp_path):
         "stored by 12 monitors": 50,
         "stored by bare inserts": 50,
     }
+
+
+def test_every_metric_is_stored_by_the_bare_consumer_and_by_monitor_processes(tmp_path):
+    found = counted(metrics.measure(tmp_path, metrics=200, repetitions=1))
+    assert found == {f"stored by {side}": 200 for side in metrics.MONITORS}
 
 
 def result(*, verdict: Verdict, found: int = 3) -> Result:
