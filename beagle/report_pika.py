@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - to look a name up loads it, and that must not be in a thread
 import logging
 import time
 from contextlib import suppress

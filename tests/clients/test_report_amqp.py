@@ -86,6 +86,19 @@ if child: sys.exit(os.waitpid(child, 0)[1])
     assert sorted(values["child"] for values in ingest.values() if "child" in values) == list(range(20))
 
 
+def test_its_thread_loads_no_module(ingest):
+    """A child that is forked while a thread loads a module waits for that for ever."""
+    text = """
+import json, beagle.report_amqp, beagle.report_pika  # as the first report does
+before = set(sys.modules)
+beagle.report(cost=1)
+beagle.completed()
+print(*sorted(set(sys.modules) - before))
+"""
+    assert ended(program(text, ingest.url)) == ("\n", "")
+    assert ingest.read() == 2
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_worker_of_multiprocessing_ends_only_after_its_reports_have_arrived(ingest, tmp_path, method):
     script = tmp_path / "training.py"
