@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,14 +57,27 @@ def fault(error: BaseException, parameters: Parameters) -> Fault:
             case StreamLostError():
                 return Fault(f"{where} broke off the connection")
             case IncompatibleProtocolError():
-                return Fault(f"{where} does not answer as RabbitMQ does: check the host and the port")
+                return Fault(
+                    f"{where} does not answer as RabbitMQ does: check the host and the port, and whether it is amqps://"
+                )
             case AMQPConnectorStackTimeout():
                 return Fault(f"{where} does not answer in time")
+            case ssl.SSLError():
+                return _tls(where, cause)
             case OSError():
                 return Fault(f"{where} cannot be reached: {cause.strerror or cause}")
             case _:
                 pass
     return Fault(f"{where} is away: {type(error).__name__}")
+
+
+def _tls(where: str, error: ssl.SSLError) -> Fault:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"has a certificate that is not trusted: {error.verify_message}"
+        return Fault(f"{where} {why}; name the file of its authority in SSL_CERT_FILE", lasting=True)
+    if error.reason == "WRONG_VERSION_NUMBER":
+        return Fault(f"{where} does not speak TLS at that port: check whether it is amqp://", lasting=True)
+    return Fault(f"{where} cannot be reached: {error.strerror or error}")
 
 
 _DIFFERS = re.compile(r"inequivalent arg '(.+?)' for (\w+) '(.+?)' in vhost .*?: received (.+?) but current is (.+)")

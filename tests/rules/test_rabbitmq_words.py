@@ -54,7 +54,11 @@ DIFFERS = (
         (AMQPHeartbeatTimeout("x"), "fell silent", False),
         (ConnectionBlockedTimeout("x"), "low on disk or memory", False),
         (StreamLostError("x"), "broke off the connection", False),
-        (IncompatibleProtocolError("x"), "does not answer as RabbitMQ does: check the host and the port", False),
+        (
+            IncompatibleProtocolError("x"),
+            "does not answer as RabbitMQ does: check the host and the port, and whether it is amqps://",
+            False,
+        ),
         (AMQPConnectorStackTimeout("x"), "does not answer in time", False),
         (AMQPConnectionError("x"), "is away: AMQPConnectionError", False),
         (

@@ -62,14 +62,17 @@ class RabbitNode:
     register: int
 
     @staticmethod
-    def start_new(folder: Path, *, watched: int | None = None) -> RabbitNode:
-        """A node on fresh data in `folder`. It ends with the process `watched`, or else with the test run."""
+    def start_new(folder: Path, *, watched: int | None = None, config: str = "") -> RabbitNode:
+        """A node on fresh data in `folder`, with more `config` if need be.
+
+        It ends with the process `watched`, or else with the test run.
+        """
         need("epmd", "erl")
         installed = programs()
         folder.mkdir(parents=True, exist_ok=True)
         node = RabbitNode(str(folder), *free_ports(4))
         told = {"amqp": node.amqp, "management": node.management_port, "user": USER, "password": PASSWORD}
-        (folder / "rabbitmq.conf").write_text(CONFIG.format(**told))
+        (folder / "rabbitmq.conf").write_text(CONFIG.format(**told) + config)
         (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
         (folder / "start.sh").write_text(START.format(programs=installed))
         node.start(watched=watched)
