@@ -56,8 +56,8 @@ def test_a_retry_that_meets_the_completion_of_its_project_is_run(run, monkeypatc
 def test_a_retry_that_a_crash_cuts_in_two_is_run_all_the_same(run, monkeypatch):
     advance = lifecycle.advance
 
-    def torn(store, experiment, event, now):
-        step = advance(store, experiment, event, now)
+    def torn(store, experiment, event, now, **options):
+        step = advance(store, experiment, event, now, **options)
         if not isinstance(event, RetryAsked):
             return step
         raise SystemError("cut")
