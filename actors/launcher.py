@@ -142,8 +142,8 @@ class Launcher(BusActor):
             self._start(experiment, adopted=False)
         except (LaunchFailed, InvalidInput) as error:
             # Watched until its monitor has judged it: tried again, it might come up while what ends it is on its way.
-            for names in (self._watched, self._ended):
-                names.add(workload_name(experiment.id, experiment.attempt))
+            # Then it is stopped all the same: another launcher may have had more luck with it.
+            self._watched.add(workload_name(experiment.id, experiment.attempt))
             self.reporter.publish(self._not_launched(experiment, error))
         except Unavailable as error:
             self.membership.trouble = str(error)

@@ -6,8 +6,9 @@ import pytest
 
 from actors.launcher import Launcher
 from beagle.errors import LaunchFailed
-from beagle.experiment import Completed
+from beagle.experiment import Completed, Failure, Retried
 from beagle.members import Alone
+from beagle.messages import LaunchExperiment, StopWorkload
 from beagle.stores.sqlite import SqliteStore
 from beagle.template import workload_name
 from tests.actors.desk import Desk
@@ -63,6 +64,38 @@ def test_what_was_lost_cannot_be_started_any_more(troupe):
     eventually(lambda: troupe.experiment().attempt == 2, seconds=15)
     eventually(lambda: name in engine.stopped)
     eventually(lambda: [place.attempt for place in troupe.held()] == [2], seconds=15)
+
+
+def test_what_one_could_not_launch_and_another_did_keeps_its_place_until_it_has_ended(tmp_path, monkeypatch):
+    """Both had it in their hands. What the first one saw ends the attempt; to both it is told to stop it."""
+    desk = Desk(SqliteStore(tmp_path / "beagle.sqlite"), experiments=1, limit=1)
+    desk.manager.fill()
+    (experiment,) = desk.pool()
+    order = LaunchExperiment(site="local", experiment=experiment.id, attempt=1)
+    one, other = (Launcher(desk.world, (), desk.orchestrator) for _ in range(2))
+
+    def refuse(_: object) -> float:
+        raise LaunchFailed("the image is not there yet")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.orchestrator, "start", refuse)
+        one.on_launch_experiment(order)
+    other.on_launch_experiment(order)
+    desk.check()
+    desk.judge((experiment.id, 1), Retried("launch: the image is not there yet", Failure.LAUNCH))
+    stop = StopWorkload(site="local", watcher=None, experiment=experiment.id, attempt=1)
+    for launcher in (one, other):
+        launcher.on_stop_workload(stop)
+        desk.check()
+    assert [place.experiment for place in desk.places()] == [experiment.id]
+    (name,) = desk.orchestrator.alive
+    desk.orchestrator.end(name)
+    while desk.orchestrator.pushes:
+        ended = desk.orchestrator.pushes.popleft()
+        one.on_told(ended)
+        other.on_told(ended)
+    assert [place.experiment for place in desk.places()] == [""]
+    desk.close()
 
 
 class OneOfTwo(Alone):
