@@ -15,7 +15,7 @@ from typing import Any
 
 from beagle.redaction import redacted
 
-# What the thread is about just now; every actor has a thread of its own.
+# What the thread is about just now: one message of one actor.
 _about: ContextVar[dict[str, Any]] = ContextVar("about")
 
 

@@ -52,6 +52,8 @@ class Sweep:
         self._means, self._store, self._now = means, means.world.store, means.world.now
         self._removing: dict[str, _Removing] = {}
         self._look_at = 0.0
+        # Where in the list of the experiments that are being removed.
+        self._cleared: Cursor | None = None
 
     def step(self) -> bool:
         """Do a piece of everything; whether there is more to do at once."""
@@ -114,14 +116,15 @@ class Sweep:
         return True
 
     def _clear_experiments(self) -> bool:
-        """Of a deleted experiment only its number stays, once nothing of it runs."""
-        found = self._store.page(Experiment, "removing", limit=AT_ONCE)
+        """Of a deleted experiment only its number stays, once nothing of it runs. Whether there are more to look at."""
+        found = self._store.page(Experiment, "removing", after=self._cleared, limit=AT_ONCE)
+        self._cleared = found.next
         unheld = [e for e in found.records if not places.held_by(self._store, e.id)]
         removal.metrics(self._store, [e.id for e in unheld])
         for experiment in unheld:
             if self._now() - (experiment.removing or 0.0) >= self._means.quiet:
                 self._move([experiment], Cleared(), announced=False)
-        return found.next is not None and len(unheld) > 0
+        return found.next is not None
 
     def _running(self, project: Project) -> list[Experiment]:
         return self._store.page(Experiment, "queue", (project.id, State.POOL), limit=AT_ONCE).records
