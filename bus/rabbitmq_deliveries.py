@@ -46,7 +46,8 @@ class Deliveries:
     def arrived(self, _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         arrived = Arrived(self.queue, method.exchange, method.routing_key, body, properties)
         self.acks.arrived(method.delivery_tag)
-        self._hand_over(arrived, method.delivery_tag, arrived.returned or int(method.redelivered))
+        # A sender may write the broker's count, but not its word that there is something to count.
+        self._hand_over(arrived, method.delivery_tag, max(1, arrived.returned) if method.redelivered else 0)
 
     def _hand_over(self, arrived: Arrived, tag: int, redelivered: int) -> None:
         properties = arrived.properties

@@ -190,6 +190,15 @@ def test_headers_and_a_reason_that_fill_a_frame_are_buried_and_nothing_else_suff
         assert back == []
 
 
+def test_a_sender_does_not_say_how_often_its_message_came_back(rabbitmq, hosts):
+    with opened(rabbitmq.url(hosts[0])) as bus:
+        bus.publish_raw("beagle.commands", "gateway.x", b"body", headers={"x-delivery-count": 77})
+        inbox = Inbox(bus, "gateway")
+        assert inbox.one().redelivered == 0
+        inbox.one().requeue()
+        assert inbox.one(2).redelivered == 1
+
+
 def test_nobody_at_the_port_is_said_as_it_is():
     (port,) = free_ports(1)
     with opened(f"amqp://127.0.0.1:{port}/") as bus, pytest.raises(Unavailable, match="Connection refused"):
