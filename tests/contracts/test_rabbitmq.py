@@ -255,7 +255,7 @@ def test_an_address_that_is_none_is_refused_without_repeating_it():
     ("user", "password", "host", "why"),
     [
         (USER, "wr0ng", None, f"does not know the user {USER} or its password"),
-        (USER, PASSWORD, "no-such-host", "no such virtual host"),
+        (USER, PASSWORD, "no-such-host", "there is no virtual host no-such-host"),
     ],
 )
 def test_a_broker_that_does_not_let_us_in_is_away_with_a_reason(rabbitmq, hosts, caplog, user, password, host, why):
