@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import pykka
 
+from actors import journal
 from actors.clock import Clock
 from beagle.access import Access, NoAccess
 from beagle.answers import failure
@@ -197,6 +198,8 @@ class BusActor(pykka.ThreadingActor):
     def announce(self, step: Step) -> None:
         """Tell the others of a written transition; an attempt that left the pool must end."""
         before, after = step
+        if self.world.observer is not None:
+            self._log(step)
         if before.state is State.POOL and after.state is not State.POOL:
             site = before.site or self.world.site
             self.nudge(StopWorkload(site=site, watcher=before.watcher, experiment=before.id, attempt=before.attempt))
@@ -217,6 +220,20 @@ class BusActor(pykka.ThreadingActor):
                     EVENTS, marker_key(after.id), MARKERS[after.state], message_id=attempt
                 ),
             )
+
+    def _log(self, step: Step) -> None:
+        """For an operator, who has no other account of it."""
+        before, after = step
+        if before.state is not after.state:
+            what = f"is in {after.state}" + (f": {after.reason}" if after.reason else "")
+        elif before.launched_at != after.launched_at:
+            what = f"is launched at site {after.site}"
+        else:
+            return
+        with journal.about(
+            actor=type(self).__name__, experiment=after.id, attempt=after.attempt, project=after.project
+        ):
+            log.info("%s %s", after.name, what)
 
     def take(self, delivery: Delivery) -> None:
         """Handle one delivery and settle it, whatever happens."""

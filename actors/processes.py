@@ -93,7 +93,8 @@ def unwell(world: World, measures: Measures, after: float) -> str:
 
 def _attend(kind: str, ensemble: Ensemble, settings: Settings, wait: Wait) -> None:
     ensemble.start()
-    _serve(f"{kind} of site {settings.site}" if kind == "launcher" else kind, wait)
+    name = kind.replace("_", "-")
+    _serve(f"{name} of site {settings.site}" if kind == "launcher" else name, wait)
     ensemble.close(settings.grace)
     log.info("ended")
 

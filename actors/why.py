@@ -36,13 +36,15 @@ class Why:
         if project.state is not ProjectState.RUNNING:
             return f"its project is {project.state}{project.reason and f': {project.reason}'}"
         if not current.running:
-            return "the system is paused; `beagle run` starts it"
+            return f"the system is paused; `beagle {'run' if self.members.alone else 'start'}` starts it"
         for place in places.held_by(self.store, experiment.id):
             away = "" if self.members.living("launcher", place.site) else f" at {place.site}, whose launchers are away"
             return f"attempt {place.attempt} is still being stopped{away}"
         for kind, does in (("queue_manager", "says what runs next"), ("launcher", "could start it")):
             if not self.members.living(kind):
-                return f"no {kind.replace('_', ' ')} lives that {does}"
+                return (
+                    f"no {kind.replace('_', ' ')} lives that {does}: `beagle actor {kind.replace('_', '-')}` starts one"
+                )
         return f"limit {places.count_held(self.store)} of {current.limit}, {self._line(experiment)}"
 
     def _line(self, experiment: Experiment) -> str:

@@ -149,7 +149,7 @@ def test_without_a_launcher_nothing_is_claimed_and_the_why_says_so(troupe):
     eventually(lambda: troupe.states(3) == {"queue"})
     time.sleep(0.3)
     assert troupe.held() == []
-    assert "no launcher lives that could start it" in why(troupe)
+    assert why(troupe) == "no launcher lives that could start it: `beagle actor launcher` starts one"
     troupe.join("launcher")
     eventually(lambda: alive(troupe) == 3)
 
@@ -162,7 +162,7 @@ def test_without_a_monitor_or_a_queue_manager_the_why_says_so(troupe):
     next(replica for replica in troupe.replicas if replica.kind == "queue_manager").kill()
     next(replica for replica in troupe.replicas if replica.kind == "monitor").kill()
     assert "no monitor lives, so its metrics wait" in why(troupe)
-    assert "no queue manager lives that says what runs next" in why(troupe, 2)
+    assert why(troupe, 2).endswith("lives that says what runs next: `beagle actor queue-manager` starts one")
 
 
 def test_a_launcher_that_looked_at_other_sites_places_would_free_them(troupe, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import pytest
@@ -41,6 +42,10 @@ def test_a_project_runs_to_its_end_and_each_process_is_healthy_measured_and_ends
     assert {kind: actor.end() for kind, actor in actors.items()} == dict.fromkeys(KINDS, 0)
     said = "\n".join(actor.said for actor in actors.values())
     seen = "\n".join(path.read_text() for path in apart.folder.glob("seen-*"))
+    assert re.search(r"INFO QueueManager experiment=\w{24} attempt=1 project=\w{24} \S+ demomodel4 is in pool\n", said)
+    assert re.search(r"INFO Launcher experiment=\w{24} .* demomodel4 is launched at site local\n", said)
+    assert re.search(r"INFO \w+ experiment=\w{24} .* demomodel4 is in completed: exit status 0\n", said)
+    assert "serving: queue-manager\n" in said
     assert SECRET not in said + seen + done.stdout + done.stderr
     assert "Traceback" not in said
 
@@ -63,6 +68,7 @@ def test_the_looking_and_changing_commands_speak_over_the_bus(apart):
     assert "1 of at most" in apart.beagle("status").stdout
     assert "nothing runs" in apart.beagle("pause").stdout
     assert "paused" in apart.beagle("status").stdout
+    assert "the system is paused; `beagle start` starts it" in apart.beagle("why", 2).stdout
     assert apart.beagle("start").returncode == 0
     eventually(lambda: "1 of at most" in apart.beagle("status").stdout)
 
