@@ -17,7 +17,7 @@ from beagle.experiment import Experiment, State
 from beagle.ports import paged
 from beagle.records import Observation, ProjectState, Summary
 from tests.actors.engine import Engine
-from tests.actors.test_scaling_launchers import alive, assert_all_over, starts
+from tests.actors.test_scaling_launchers import assert_all_over, starts
 from tests.actors.troupe import PROJECT, Troupe
 from tests.journeys.beagle_run import eventually
 
@@ -83,22 +83,22 @@ def test_the_next_takes_over_at_once_from_one_that_leaves(busy):
 
 
 def duties_at_each_claim_of_the_resting(troupe: Troupe, *, believes: bool) -> list[frozenset[str]]:
-    """While there is something to claim for both managers; `believes`: that it is the one to do it."""
+    """While there is something to claim, and the other manager leaves it; `believes`: that it is the one to do it."""
     the_others(troupe, "queue_manager")
-    for _ in range(2):
-        troupe.join("queue_manager")
-    eventually(lambda: len(consuming(troupe)) == 1)
-    (resting,) = [each for each in of_kind(troupe, "queue_manager") if each.name not in consuming(troupe)]
+    managers = [troupe.join("queue_manager") for _ in range(2)]
+    eventually(lambda: all(len(each.actor.membership.living("queue_manager")) == 2 for each in managers))
+    eventually(lambda: consuming(troupe) == [m.name for m in managers if m.actor.membership.mine("queue_manager")])
+    active, resting = sorted(managers, key=lambda each: each.name not in consuming(troupe))
     claims: list[frozenset[str]] = []
+    active.actor._claim = lambda *_: True
     resting.actor._claim = lambda *_: claims.append(resting.actor.duties) or True
     if believes:
         resting.actor.membership.mine = lambda _: True
     troupe.submit(4, limit=4)
-    eventually(lambda: alive(troupe) == 4)
+    eventually(lambda: troupe.states(4) == {"queue"})
     reconciled = []
     reconcile = resting.actor.reconcile
     resting.actor.reconcile = lambda: reconciled.append(reconcile())
-    troupe.submit(4, limit=8, identity=IDS[0])
     eventually(lambda: len(reconciled) > 5)
     return claims
 
