@@ -12,6 +12,9 @@ from pydantic import Field
 from beagle.commands_dead import DropDeadLetter, ListDeadLetters, ReplayDeadLetter, ShowDeadLetter
 from beagle.message import Command
 
+# An offset is counted record by record, and whoever counts answers nobody else meanwhile; cursors go any distance.
+FURTHEST = 100_000
+
 # Orders ---------------------------------------------------------------------------------------------------------------
 
 
@@ -203,7 +206,7 @@ class ListProjects(Command):
 
     type: Literal["ListProjects"] = "ListProjects"
     after: str | None = None
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, le=FURTHEST)
     limit: int = Field(default=100, ge=1, le=1000)
 
 
@@ -224,7 +227,7 @@ class ListExperiments(Command):
     project: str | None = None
     state: str | None = None
     after: str | None = None
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, le=FURTHEST)
     limit: int = Field(default=100, ge=1, le=10_000)
 
 
@@ -250,7 +253,7 @@ class ListQueue(Command):
 
     type: Literal["ListQueue"] = "ListQueue"
     after: str | None = None
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, le=FURTHEST)
     limit: int = Field(default=10, ge=1, le=1000)
 
 
@@ -259,7 +262,7 @@ class ListPool(Command):
 
     type: Literal["ListPool"] = "ListPool"
     after: str | None = None
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, le=FURTHEST)
     limit: int = Field(default=10, ge=1, le=1000)
 
 

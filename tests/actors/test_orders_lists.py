@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from beagle import projects
 from beagle.commands import (
+    FURTHEST,
     DeleteExperiment,
     DeleteProject,
     ListEndings,
@@ -19,6 +21,8 @@ from beagle.commands import (
     ShowSystem,
     StopExperiment,
 )
+from beagle.errors import InvalidInput
+from beagle.messages import decode, encode
 from tests.actors.office import office
 from tests.contracts.records import plan, project
 
@@ -101,3 +105,10 @@ def test_projects_are_listed_the_newest_first_without_the_deleted(many, limit):
     assert [view["id"] for view in many.give(ListProjects(offset=2, limit=2))["projects"]] == wanted[2:4]
     assert many.give(ListProjects(offset=9))["projects"] == []
     assert [view["id"] for view in many.give(ShowSystem())["projects"]] == wanted
+
+
+@pytest.mark.parametrize("kind", [ListProjects, ListExperiments, ListQueue, ListPool])
+def test_an_offset_beyond_what_is_counted_in_a_moment_is_refused(kind):
+    body = json.loads(encode(kind(offset=FURTHEST)))
+    with pytest.raises(InvalidInput, match="offset"):
+        decode(json.dumps({**body, "offset": FURTHEST + 1}).encode())
