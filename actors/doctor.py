@@ -148,7 +148,7 @@ def _orchestrator(settings: Settings) -> Said:
 def _folder(settings: Settings) -> Said:
     there = _path(settings)
     nearest = next(folder for folder in (there, *there.parents) if folder.exists())
-    if there.exists() and not settings.apart:
+    if there.exists():
         Folder(there).check()
     try:
         with tempfile.TemporaryFile(dir=nearest):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from beagle.errors import InvalidInput, Unavailable
@@ -16,8 +17,9 @@ from beagle.errors import InvalidInput, Unavailable
 NAME = ".beagle"
 VERSION = 1
 _MODE = 0o700
-# What may be there before the version is: a process that was killed while it made the folder leaves these.
-_BEGINNINGS = {"lock", "version.new"}
+# What may be there before the version is: a process that was killed while it made the folder leaves the first two, and
+# a new file system has the third.
+_BEGINNINGS = {"lock", "version.new", "lost+found"}
 
 
 class Folder:
@@ -45,9 +47,11 @@ class Folder:
         return self.path / "running"
 
     def make(self) -> None:
-        """If need be, without owning it. Raises `InvalidInput` or `Unavailable` when it cannot be made."""
+        """For processes that share it, each with what it starts, and own none of it. Raises as `own` does."""
         try:
             self.path.mkdir(mode=_MODE, parents=True, exist_ok=True)
+            self.check()
+            self._stamp()
         except OSError as error:
             raise self._meaning(error) from error
 
@@ -59,8 +63,8 @@ class Folder:
         """
         if self._lock is not None:
             return True
-        self.make()
         try:
+            self.path.mkdir(mode=_MODE, parents=True, exist_ok=True)
             self.check()
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -127,6 +131,9 @@ class Folder:
     def _write(self, lock: int) -> None:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        self._stamp()
+
+    def _stamp(self) -> None:
         if (self.path / "version").exists():
             return
         new = self.path / "version.new"
@@ -134,7 +141,8 @@ class Folder:
             file.write(f"{VERSION}\n")
             file.flush()
             os.fsync(file.fileno())
-        new.rename(self.path / "version")
+        with suppress(FileNotFoundError):  # another process that makes the same folder was faster
+            new.rename(self.path / "version")
 
     def _meaning(self, error: OSError) -> InvalidInput | Unavailable:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -152,6 +152,44 @@ def test_a_folder_that_stands_ready_is_owned_again(path):
     assert Folder(path).own()
 
 
+MAKE = """
+import sys
+from pathlib import Path
+from beagle.folder import Folder
+sys.stdin.readline()
+Folder(Path(sys.argv[1])).make()
+"""
+
+
+def test_many_processes_may_make_one_folder_and_share_it_and_another_may_own_it_later(path):
+    makers = [
+        subprocess.Popen([sys.executable, "-c", MAKE, str(path)], stdin=subprocess.PIPE, env=ENVIRONMENT)
+        for _ in range(6)
+    ]
+    for maker in makers:  # all of them at once, as far as the machine allows
+        maker.stdin.write(b"go\n")
+        maker.stdin.close()
+    assert [maker.wait(60) for maker in makers] == [0] * 6
+    assert [entry.name for entry in path.iterdir()] == ["version"]
+    (path / "experiments").mkdir()
+    Folder(path).make()
+    assert Folder(path).own()
+
+
+def test_what_cannot_serve_is_refused_to_those_who_share_it_too(path):
+    path.mkdir(parents=True)
+    (path / "thesis.tex").write_text("mine")
+    with pytest.raises(InvalidInput, match=r"is no state folder: it holds thesis\.tex"):
+        Folder(path).make()
+    assert [entry.name for entry in path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_new_file_system_may_be_a_state_folder(path):
+    path.mkdir(parents=True)
+    (path / "lost+found").mkdir()
+    assert Folder(path).own()
+
+
 @pytest.mark.parametrize("ready", [True, False], ids=["an existing folder", "a folder to make"])
 def test_a_read_only_folder_is_refused_in_a_sentence(tmp_path, ready):
     place = tmp_path / "place"
