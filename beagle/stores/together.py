@@ -9,6 +9,9 @@ from threading import Lock
 from beagle.errors import BeagleError, InvalidInput
 from beagle.records import Metric
 
+# So many metrics make a call that costs little for each; with more, whoever else needs the server waits too long.
+ENOUGH = 400
+
 Append = Callable[[Sequence[Metric]], list[bool]]
 
 
@@ -17,6 +20,10 @@ class _Asked:
         self.metrics = metrics
         self.new: list[bool] | None = None
         self.error: BeagleError | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.new is not None or self.error is not None
 
     def do(self, append: Append) -> None:
         try:
@@ -38,19 +45,17 @@ class Together:
         asked = _Asked(metrics)
         self._waiting.append(asked)
         with self._lock:
-            if asked.new is None and asked.error is None:
+            if not asked.done:
                 self._store_with(asked)
         if asked.error is not None:
             raise asked.error
         return asked.new or []
 
     def _store_with(self, asked: _Asked) -> None:
-        found = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        others = [each for each in found if each is not asked]
-        all_of_them = [asked, *others]
+        all_of_them = self._gathered(asked)
         whole = _Asked([metric for each in all_of_them for metric in each.metrics])
         whole.do(self._append)
-        if isinstance(whole.error, InvalidInput) and others:
+        if isinstance(whole.error, InvalidInput) and len(all_of_them) > 1:
             for each in all_of_them:  # the mistake is one's alone
                 each.do(self._append)
             return
@@ -58,3 +63,16 @@ class Together:
         for each in all_of_them:
             each.error = whole.error
             each.new = None if whole.error else [next(new) for _ in each.metrics]
+
+    def _gathered(self, asked: _Asked) -> list[_Asked]:
+        """Those that are stored now; whoever is not among them has the lock next, and is done then or later."""
+        found, room = [asked], ENOUGH - len(asked.metrics)
+        while self._waiting:
+            first = self._waiting[0]
+            if first is not asked and not first.done:
+                room -= len(first.metrics)
+                if room < 0:
+                    break
+                found.append(first)
+            self._waiting.popleft()
+        return found

@@ -10,7 +10,7 @@ import pytest
 
 from beagle.errors import InvalidInput, Unavailable
 from beagle.stores.mongodb import MongoStore
-from beagle.stores.together import Together
+from beagle.stores.together import ENOUGH, Together
 from tests.contracts.records import metric
 from tests.journeys.beagle_run import eventually
 
@@ -60,6 +60,13 @@ def test_what_gathers_behind_a_call_is_stored_in_one_and_each_learns_of_its_own(
     assert slow.gather([1, 2], [0], [3]) == [[True], [True, True], [False], [True]]
     assert len(slow.calls) == 2
     assert sorted(slow.calls[1]) == [0, 1, 2, 3]
+
+
+def test_a_call_takes_no_more_than_is_good_for_others_and_the_rest_has_its_own():
+    slow = Slow()
+    many = [[*range(1000 * n, 1000 * n + ENOUGH // 2)] for n in range(1, 6)]
+    assert slow.gather(*many) == [[True], *([True] * (ENOUGH // 2) for _ in many)]
+    assert sorted(map(len, slow.calls)) == [1, ENOUGH // 2, ENOUGH, ENOUGH]
 
 
 def test_nothing_waits_for_company():
