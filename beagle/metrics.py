@@ -33,16 +33,21 @@ def fold(
     dropped = frozenset(beyond)
     followed = {name: value for name, value in values.items() if name not in dropped}
     low, high = summary.lowest, summary.highest
-    after = replace(
+    last = {**summary.last, **followed}
+    lowest = {**low, **{name: min(value, low.get(name, value)) for name, value in followed.items()}}
+    highest = {**high, **{name: max(value, high.get(name, value)) for name, value in followed.items()}}
+    best = highest if definition.direction == "max" else lowest
+    found = last if definition.summary == "last" else best
+    return replace(
         summary,
-        last={**summary.last, **followed},
-        lowest={**low, **{name: min(value, low.get(name, value)) for name, value in followed.items()}},
-        highest={**high, **{name: max(value, high.get(name, value)) for name, value in followed.items()}},
+        last=last,
+        lowest=lowest,
+        highest=highest,
         count=summary.count + bool(values),
         refused=summary.refused + len(refusals),
         refusal=refusals[-1] if refusals else summary.refusal,
+        objective=found.get(_objective_name(definition)),
     )
-    return replace(after, objective=_objective(after, definition))
 
 
 def at_end(summary: Summary, definition: Definition, seconds: float) -> Summary:
@@ -79,12 +84,6 @@ def after_exit(experiment: Experiment, definition: Definition, ended: WorkloadEn
 def _objective_name(definition: Definition) -> str:
     # As the original's own examples call it, though no image reports that name.
     return "experimentTime" if definition.objective == "experiment_time" else definition.objective
-
-
-def _objective(summary: Summary, definition: Definition) -> float | None:
-    best = summary.highest if definition.direction == "max" else summary.lowest
-    found = summary.last if definition.summary == "last" else best
-    return found.get(_objective_name(definition))
 
 
 def _failure(ended: WorkloadEnded) -> Failure:
