@@ -26,13 +26,15 @@ from beagle.ports import Store
 from beagle.projects import Plans
 from bus.markers import MARKERS, marker_key
 from bus.port import Bus, Consumer, Delivery
-from bus.routes import DUTIES, EVENTS
+from bus.routes import DUTIES, EVENTS, METRIC_QUEUES
 
 log = logging.getLogger(__name__)
 
 Handlers = dict[type[Message], Callable[[Any, Any], Answer | None]]
 
 PREFETCH = 100
+# What waits of an experiment is stored in one call: the more there is, the fewer calls.
+METRICS_PREFETCH = 200
 TICK = 1.0
 RETRY_AFTER = 0.5
 # A handler that fails on a message without saying why gets it this often; then it is buried with the error's words.
@@ -125,7 +127,8 @@ class BusActor(pykka.ThreadingActor):
         self._turn()
 
     def _consume(self, queue: str) -> None:
-        self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=PREFETCH)
+        prefetch = METRICS_PREFETCH if queue in METRIC_QUEUES else PREFETCH
+        self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=prefetch)
 
     def _share(self) -> None:
         """See who lives, and take from what is this replica's by now; what was delivered of the rest goes back."""

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # Of the host and all its monitors together. More than one for when they wait: for a disk, or a store at the other end
 # of a network.
 THREADS = 16
+# Seconds between two summaries of an experiment that goes on, where each is a write over the network.
+SAVED_EVERY = 3
 
 
 class Monitor(CrewActor):
@@ -97,7 +99,8 @@ class Monitor(CrewActor):
 
     def reconcile(self) -> None:
         """Every launched experiment of its shards has an actor: so its deadline comes even when it is silent."""
-        while self._unsaved:
+        self._ticks += 1
+        while self._unsaved and (self.membership.alone or self._ticks % SAVED_EVERY == 0):
             child = self._children.get(self._unsaved.pop())
             if child is not None:
                 child.tell(Save())
@@ -105,7 +108,6 @@ class Monitor(CrewActor):
             log.warning("%d messages of metrics were dropped: %s", count, why)
             if self.world.observer is not None:
                 self.world.observer.dropped(why, count)
-        self._ticks += 1
         if self._ticks % 5 != 1:
             return
         store = self.world.store
