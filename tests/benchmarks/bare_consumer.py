@@ -7,12 +7,11 @@ import time
 
 import pika
 
+from actors.base import METRICS_PREFETCH
 from beagle.records import Metric
 from beagle.stores.mongodb import MongoStore
 from bus.routes import METRIC_QUEUES
 from tests.benchmarks.child import Found, serve
-
-PREFETCH = 100
 
 
 def run(url: str, database: str, metrics: int) -> Found:
@@ -20,7 +19,7 @@ def run(url: str, database: str, metrics: int) -> Found:
     store = MongoStore(database)
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
-    channel.basic_qos(prefetch_count=PREFETCH)
+    channel.basic_qos(prefetch_count=METRICS_PREFETCH)
     batch: list[Metric] = []
     last = 0
 

@@ -24,8 +24,8 @@ class Feeder:
         self._last = 0
         self._unconfirmed: dict[int, None] = {}
 
-    def publish(self, experiment: str, sequence: int, body: bytes) -> None:
-        known = pika.BasicProperties(headers={"source": "train", "sequence": sequence}, delivery_mode=2)
+    def publish(self, experiment: str, sequence: int, body: bytes, source: str = "train") -> None:
+        known = pika.BasicProperties(headers={"source": source, "sequence": sequence}, delivery_mode=2)
         self._channel.basic_publish(METRICS, metric_key(experiment, 1), body, known)
         self._last += 1
         self._unconfirmed[self._last] = None
