@@ -108,6 +108,7 @@ class BusActor(pykka.ThreadingActor):
         self.duties: frozenset[str] = frozenset()
         self._queues = queues
         self._consumers: dict[str, Consumer] = {}
+        self._shared_at = time.monotonic()
         # What was last said about something that is away: one line for each change, not for each try.
         self._complaint = ""
 
@@ -130,8 +131,14 @@ class BusActor(pykka.ThreadingActor):
         prefetch = METRICS_PREFETCH if queue in METRIC_QUEUES else PREFETCH
         self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=prefetch)
 
+    def share_in_time(self) -> None:
+        """Between two pieces of work: the tick stands behind all of it, and whoever is busy for so long lives too."""
+        if self._queues and not self.membership.alone and time.monotonic() - self._shared_at > TICK:
+            self._guarded(self._share)
+
     def _share(self) -> None:
         """See who lives, and take from what is this replica's by now; what was delivered of the rest goes back."""
+        self._shared_at = time.monotonic()
         if not self.membership.turn():
             log.warning("%s was not heard of in time, as it slept or the store was away", self.membership.name)
             self._change_duties(frozenset())

@@ -134,6 +134,7 @@ class Launcher(BusActor):
         return [e for e in pool if e.site == self.world.site]
 
     def _launch(self, experiment: Experiment) -> None:
+        self.share_in_time()
         place = self.world.store.get(Place, f"place-{experiment.place}")
         if place is None or (place.experiment, place.attempt) != (experiment.id, experiment.attempt):
             log.info("%s is not started: place %s is not its own", experiment.name, experiment.place)

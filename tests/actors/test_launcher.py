@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from actors.launcher import Launcher
@@ -96,6 +98,31 @@ def test_what_one_could_not_launch_and_another_did_keeps_its_place_until_it_has_
         other.on_told(ended)
     assert [place.experiment for place in desk.places()] == [""]
     desk.close()
+
+
+def test_one_that_has_much_to_start_is_not_taken_for_dead(troupe):
+    """Each start takes a while, and the orders for all of them have come at once."""
+    launcher = troupe.join("launcher")
+    start = launcher.actor._start
+
+    def slowly(*args, **options) -> None:
+        time.sleep(0.25)
+        start(*args, **options)
+
+    launcher.actor._start = slowly
+    for kind in ("monitor", "heuristic", "queue_manager"):
+        troupe.join(kind)
+    manager = troupe.replicas[-1].actor
+    eventually(lambda: manager.membership.sites() == ["here"])
+    troupe.submit(10, limit=10)
+    seen: set[tuple[str, ...]] = set()
+
+    def all_run() -> bool:
+        seen.add(tuple(manager.membership.sites()))
+        return len(troupe.engines["here"].alive) == 10
+
+    eventually(all_run)
+    assert seen == {("here",)}
 
 
 class OneOfTwo(Alone):
