@@ -76,7 +76,13 @@ class Management:
             )
         except requests.RequestException as error:
             # Not its words: they hold the address, and may hold more.
-            raise Unavailable(f"nothing answers at {self.place} ({type(error).__name__})") from error
+            known = {
+                requests.ConnectionError: "",
+                requests.ConnectTimeout: " in time",
+                requests.ReadTimeout: " in time",
+            }
+            why = known.get(type(error), f" as it should ({type(error).__name__})")
+            raise Unavailable(f"nothing answers at {self.place}{why}") from error
         if answer.status_code in (401, 403):
             raise InvalidInput([f"{self.place} refuses the user {self._user[0]}, or its password"])
         if not answer.ok and not (method == "DELETE" and answer.status_code == requests.codes.not_found):

@@ -169,7 +169,8 @@ def metrics(settings: Settings, form: Format, experiment: str, attempt: int | No
         if form is not Format.TABLE:
             show_list(views, form)
             return
-        reported = list(views)
+        # That it is completed is a report too, without a value.
+        reported = [view for view in views if view["values"] or view["refusals"]]
     if reported:
         show_table(_reported(reported))
     else:

@@ -75,8 +75,9 @@ class Run:
         if not self.followers:
             return False  # it has not been submitted
         if str(error) != self.complaint:
+            hint = "what was submitted goes on, and is followed again when it can be: Ctrl-C leaves it running"
+            warn(str(error) if self.complaint else f"{error}; {hint}")
             self.complaint = str(error)
-            warn(f"{error}; what was submitted goes on, and is followed again when it can be: Ctrl-C leaves it running")
         return True
 
     def _detached(self) -> int:
@@ -94,6 +95,7 @@ class Run:
             _open(session, projects)
         elif not session.ask(ShowSystem())["running"]:
             return _paused_elsewhere()
+        self.complaint = ""
         session.ask(StartSystem())
         view = _view(owner=session.owner)
         try:

@@ -143,3 +143,13 @@ def test_following_a_log_without_a_scheduler_keeps_no_run_from_scheduling(tmp_pa
         assert desk.start("run", "project.yml").end() == 0
         assert (log.end(), log.said) == (0, "accuracy=0.1 loss=1\nended\n")
         assert [view["attempt"] for view in desk.experiments()] == [1, 1, 1, 1]
+
+
+def test_the_metrics_of_one_that_said_it_is_completed_have_no_empty_row(tmp_path):
+    with Desk(tmp_path, "echo accuracy=0.5; echo '<EXPERIMENT_COMPLETED>'; sleep 60", values="[0.1]") as desk:
+        assert desk.beagle("run", "project.yml").returncode == 0
+        header, *rows = desk.beagle("metrics", 1).stdout.splitlines()
+        assert header.split()[-1] == "accuracy"
+        assert [row.split()[-1] for row in rows] == ["0.5"]
+        both = json.loads(desk.beagle("metrics", 1, "--format", "json").stdout)
+        assert [view["values"] for view in both] == [{"accuracy": 0.5}, {}]
