@@ -203,3 +203,27 @@ def test_nobody_at_the_port_is_said_as_it_is():
     (port,) = free_ports(1)
     with opened(f"amqp://127.0.0.1:{port}/") as bus, pytest.raises(Unavailable, match="Connection refused"):
         publish(bus, "a")
+
+
+def test_a_look_at_more_dead_letters_than_there_is_time_for_says_so_and_puts_all_back(rabbitmq, hosts, monkeypatch):
+    with opened(rabbitmq.url(hosts[0])) as bus:
+        consumer = bus.consume("gateway", lambda delivery: delivery.bury("never"), prefetch=1000)
+        threads = [threading.Thread(target=publish, args=(bus, *(f"{n}.{i}" for i in range(100)))) for n in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rabbitmq.until(f"/queues/{hosts[0]}/dead", lambda found: found.get("messages") == 1000)
+        consumer.close()
+        monkeypatch.setattr("bus.rabbitmq_dead.LOOKED_WITHIN", 0.05)
+        for _ in range(3):
+            with pytest.raises(Unavailable, match=r"not looked through within 0\.05 s"):
+                bus.dead_letters(1000)
+        monkeypatch.undo()
+        letters = bus.dead_letters(2000)
+        # Of those that were buried in the same moment the order may change: so many go back as a set.
+        assert [letter.at for letter in letters] == sorted(letter.at for letter in letters)
+        known = {letter.id for letter in letters}
+        assert len(known) == 1000
+        assert bus.drop(letters[-1].id)
+        assert {letter.id for letter in bus.dead_letters(2000)} == known - {letters[-1].id}
