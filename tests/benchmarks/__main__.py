@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import metrics, monitors, overhead, reaction, scale, throughput
+from tests.benchmarks import distributed, metrics, monitors, overhead, reaction, scale, stops, takeover, throughput
 from tests.benchmarks.child import ROOT
 from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Result
@@ -21,7 +21,7 @@ Benchmark = Callable[[Path], Result]
 
 FULL: dict[str, Benchmark] = {
     module.__name__.rpartition(".")[2]: module.measure
-    for module in (throughput, overhead, reaction, scale, monitors, metrics)
+    for module in (throughput, overhead, reaction, scale, monitors, metrics, stops, takeover, distributed)
 }
 BRIEF: dict[str, Benchmark] = {
     "throughput": functools.partial(throughput.measure, count=8, repetitions=1),
@@ -30,6 +30,9 @@ BRIEF: dict[str, Benchmark] = {
     "scale": functools.partial(scale.measure, small=20, large=300, rounds=8),
     "monitors": functools.partial(monitors.measure, sizes=(5, 20), metrics=60, repetitions=1),
     "metrics": functools.partial(metrics.measure, metrics=200, repetitions=1),
+    "stops": functools.partial(stops.measure, count=4, repetitions=1),
+    "takeover": functools.partial(takeover.measure, count=1),
+    "distributed": functools.partial(distributed.measure, count=6, repetitions=1),
 }
 
 

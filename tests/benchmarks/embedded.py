@@ -33,7 +33,7 @@ def run(
     session = open_session(place / "state", scheduling=True)
     try:
         session.ask(SetLimit(limit=limit))
-        project = session.ask(_order(place, command, count, more, variables))["projects"][0]["id"]
+        project = session.ask(order(place, command, count, more, variables))["projects"][0]["id"]
         used, started = _own_seconds(), time.perf_counter()
         session.ask(StartSystem())
         _wait(session, project, count)
@@ -48,7 +48,7 @@ def run(
         session.close()
 
 
-def _order(
+def order(
     folder: Path, command: Sequence[str], count: int, more: dict[str, Any], variables: dict[str, str]
 ) -> SubmitProject:
     parameters = [{"name": "N", "type": "int", "min": 1, "max": count}]

@@ -32,6 +32,10 @@ class Feeder:
         if self._last % AT_ONCE == 0:
             self._connection.process_data_events(0)
 
+    def flush(self) -> None:
+        """Send what is under way, and take what the broker said."""
+        self._connection.process_data_events(0)
+
     def close(self) -> None:
         while self._unconfirmed:
             self._connection.process_data_events(0.05)

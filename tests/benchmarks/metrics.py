@@ -57,7 +57,7 @@ def _run(both: Servers, folder: Path, monitors: int, metrics: int) -> Found:
         actors = [stage.apart.start("actor", "monitor") for _ in range(monitors)]
         bare = None
         if actors:
-            _settle(both, stage, actors)
+            settle(both, stage, actors)
         else:
             arguments = {"url": stage.metrics, "database": stage.database, "metrics": metrics + EXPERIMENTS}
             bare = stack.enter_context(started("tests.benchmarks.bare_consumer", None, **arguments))
@@ -65,12 +65,12 @@ def _run(both: Servers, folder: Path, monitors: int, metrics: int) -> Found:
         _warm(stage, experiments)
         until(lambda: count() == EXPERIMENTS)
         until(lambda: not actors or all(stage.store.get(Summary, each) for each in experiments))
-        before = sum(map(_used, actors))
+        before = sum(map(used, actors))
         fed = run("tests.benchmarks.feeder", None, url=stage.metrics, experiments=experiments, metrics=metrics)
         # Both clocks are the machine's.
         until(lambda: count() >= metrics + EXPERIMENTS)
         seconds = time.monotonic() - fed["began"]
-        cpu = sum(map(_used, actors)) - before if bare is None else bare()["cpu"]
+        cpu = sum(map(used, actors)) - before if bare is None else bare()["cpu"]
         return {"seconds": seconds, "cpu": cpu, "feeding": fed["seconds"], "stored": count() - EXPERIMENTS}
 
 
@@ -82,7 +82,7 @@ def _warm(stage: Stage, experiments: list[str]) -> None:
     feeder.close()
 
 
-def _settle(both: Servers, stage: Stage, actors: list[Actor]) -> None:
+def settle(both: Servers, stage: Stage, actors: list[Actor]) -> None:
     """Wait until each has its share of the queues, as it stays."""
     for actor in actors:
         actor.serves()
@@ -107,7 +107,7 @@ def _shares(actor: Actor) -> int:
     return actor.said.rpartition(" has ")[2].partition("\n")[0].count("metrics.")
 
 
-def _used(actor: Actor) -> float:
+def used(actor: Actor) -> float:
     """Seconds of processor time of a process, all its threads."""
     fields = Path(f"/proc/{actor.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks import metrics, monitors, overhead, reaction, scale, throughput
+from tests.benchmarks import distributed, metrics, monitors, overhead, reaction, scale, stops, takeover, throughput
 from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Count, Figure, Result, Verdict, percentile
 
@@ -54,6 +54,20 @@ def test_every_monitor_lives_and_every_metric_is_stored(tmp_path):
 def test_every_metric_is_stored_by_the_bare_consumer_and_by_monitor_processes(tmp_path):
     found = counted(metrics.measure(tmp_path, metrics=200, repetitions=1))
     assert found == {f"stored by {side}": 200 for side in metrics.MONITORS}
+
+
+def test_every_crossing_metric_leads_to_its_stop(tmp_path):
+    assert counted(stops.measure(tmp_path, count=4, repetitions=1)) == {"stopped": 4}
+
+
+def test_one_of_each_actor_that_is_killed_is_followed_by_the_other(tmp_path):
+    found = counted(takeover.measure(tmp_path, count=1))
+    assert found == {f"{kind} taken over": 1 for kind in takeover.KINDS}
+
+
+def test_every_experiment_completes_in_one_process_and_in_many(tmp_path):
+    found = counted(distributed.measure(tmp_path, count=6, repetitions=1))
+    assert found == {"completed apart": 6, "completed in one process": 6}
 
 
 def result(*, verdict: Verdict, found: int = 3) -> Result:
