@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,17 +11,46 @@ from dataclasses import replace
 from pathlib import Path
 
 from actors.cli.crash import Crashed
+from actors.cli.output import warn
 from actors.cli.words import View
-from actors.main import Session, open_session
+from actors.main import ANSWER_TIMEOUT, Session, open_session
 from beagle.commands import ShowSystem
 from beagle.errors import BeagleError, NotFound
 from beagle.folder import NAME, Folder, find
-from beagle.messages import Message
+from beagle.messages import Answer, Message
 from beagle.ports import Cursor, Page, paged
 from beagle.settings import Settings
 
 # A template's grace between SIGTERM and SIGKILL is 10 s by default.
 LONGEST_STOP = 60.0
+# A gateway answers in milliseconds; one that another takes over from, or whose store is away, in a few seconds.
+TELL_AFTER = 4.0
+
+
+class Telling:
+    """A session over the bus, which says once what it waits for when an answer takes long."""
+
+    owner = False
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._told = session, False
+
+    def ask(self, message: Message, timeout: float = ANSWER_TIMEOUT) -> Answer:
+        telling = threading.Timer(TELL_AFTER, self._tell, [timeout])
+        telling.daemon = True
+        telling.start()
+        try:
+            return self._session.ask(message, timeout)
+        finally:
+            telling.cancel()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _tell(self, timeout: float) -> None:
+        if not self._told:
+            self._told = True
+            warn(f"no answer yet, and it is waited for up to {timeout:g} s; does a gateway run?")
 
 
 @contextmanager
@@ -35,7 +65,7 @@ def opened(settings: Settings, *, scheduling: bool = False) -> Iterator[Session]
     session: Session | None = None
     try:
         session = open_session(folder, settings=settings, scheduling=scheduling)
-        yield session
+        yield Telling(session) if settings.apart else session
     except (BeagleError, OSError):
         raise
     except Exception as error:
