@@ -196,7 +196,7 @@ class BusActor(pykka.ThreadingActor):
 
     def nudge(self, message: AnyMessage) -> None:
         """Publish what may get lost, because its receiver's `reconcile` finds the same in the store."""
-        self._unless_away(type(message).__name__, lambda: self.world.bus.publish(message))
+        self._unless_away(type(message).__name__, lambda: self.world.bus.nudge(message))
 
     @staticmethod
     def _unless_away(what: str, publish: Callable[[], None]) -> None:

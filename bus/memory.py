@@ -30,6 +30,9 @@ class MemoryBus:
     def publish(self, message: AnyMessage) -> None:
         self._publish(message, None)
 
+    def nudge(self, message: AnyMessage) -> None:
+        self.publish(message)
+
     def publish_raw(
         self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
     ) -> None:

@@ -65,6 +65,12 @@ class Bus(Protocol):
     def publish(self, message: AnyMessage) -> None:
         """Returns when the bus has taken it. Raises `Full`, `Unroutable` (not for events), `Unavailable`."""
 
+    def nudge(self, message: AnyMessage) -> None:
+        """Publish what may get lost, in one order with what is published, and wait for nobody.
+
+        Raises as `publish` does what is known at once; what is known later is told in the log.
+        """
+
     def publish_raw(
         self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
     ) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from beagle.errors import BeagleError
 from beagle.messages import Answer, AnyMessage, encode
 from bus.port import DeadLetter, Delivery, Headers
 from bus.rabbitmq_address import parameters, place, user
@@ -16,6 +18,8 @@ from bus.rabbitmq_consumers import RabbitConsumer
 from bus.rabbitmq_host import Host
 from bus.rabbitmq_messages import outgoing, properties
 from bus.routes import LONGEST_QUEUE, METRICS, Binding, address
+
+log = logging.getLogger(__name__)
 
 
 class RabbitBus:
@@ -55,6 +59,13 @@ class RabbitBus:
         route, key = address(message)
         host = self._host(route.exchange)
         host.publish(route.exchange, key, encode(message), host.own(message))
+
+    def nudge(self, message: AnyMessage) -> None:
+        route, key = address(message)
+        host = self._host(route.exchange)
+        publication = outgoing(route.exchange, key, encode(message), host.own(message))
+        publication.done = partial(_told, type(message).__name__)
+        host.publisher.send(publication)
 
     def publish_raw(
         self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
@@ -98,3 +109,8 @@ class RabbitBus:
 
     def _host(self, exchange: str) -> Host:
         return self._hosts.get(exchange) or self._hosts[""]
+
+
+def _told(what: str, error: BeagleError | None) -> None:
+    if error is not None:
+        log.info("%s was not sent: %s", what, error)

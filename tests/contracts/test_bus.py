@@ -181,3 +181,12 @@ def test_two_threads_that_publish_lose_nothing_and_keep_their_own_order(bus):
     assert inbox.deliveries == []
     for name in "xy":
         assert [each for each in seen if each[0] == name] == [f"{name}{n}" for n in range(200)]
+
+
+def test_a_nudge_arrives_in_one_order_with_what_is_published(bus):
+    inbox = Inbox(bus, "gateway")
+    for number in range(0, 40, 2):
+        bus.nudge(ShowProject(project=str(number)))
+        publish(bus, str(number + 1))
+    assert projects_of(inbox.first(40)) == [str(number) for number in range(40)]
+    assert all(delivery.own and delivery.type == "ShowProject" for delivery in inbox.deliveries)
