@@ -134,7 +134,7 @@ def list_queue(settings: Settings, form: Format) -> None:
 
 
 def clear_queue(settings: Settings, *, sure: bool) -> None:
-    _confirmed("everything that waits", sure=sure, does="stops")
+    _confirmed("everything that waits", sure=sure, does="stops", then="only `beagle retry` brings each back")
     with opened(located(settings)) as session:
         answer = session.ask(ClearQueue())
     say(f"{plural(answer['stopped'], 'experiment')} taken out of the queue; `beagle retry` puts one back")
@@ -170,6 +170,6 @@ def show_template(settings: Settings, template: str) -> None:
     say(text.removesuffix("\n"))
 
 
-def _confirmed(what: str, *, sure: bool, does: str = "removes") -> None:
+def _confirmed(what: str, *, sure: bool, does: str = "removes", then: str = "cannot be undone") -> None:
     if not sure:
-        raise InvalidInput([f"this {does} {what}, and cannot be undone; say so with --yes"])
+        raise InvalidInput([f"this {does} {what}, and {then}; say so with --yes"])

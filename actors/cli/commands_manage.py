@@ -23,7 +23,7 @@ app.add_typer(template, name="template")
 app.add_typer(site, name="site")
 
 Projects = Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Names (the newest of that name) or ids.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it; it cannot be undone.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it.")]
 
 
 @app.command()
