@@ -27,7 +27,9 @@ def measure(folder: Path, *, metrics: int = 30_000, repetitions: int = 3) -> Res
     runs: dict[str, list[Found]] = {side: [] for side in MONITORS}
     with servers(folder / "servers") as both:
         for repetition in range(repetitions):
-            for number, side in enumerate(MONITORS):
+            # In turns, so that none always finds the servers cold.
+            sides = [*MONITORS][repetition % len(MONITORS) :] + [*MONITORS][: repetition % len(MONITORS)]
+            for number, side in enumerate(sides):
                 runs[side].append(_run(both, folder / f"{repetition}{number}", MONITORS[side], metrics))
     return Result(
         name="metrics",
