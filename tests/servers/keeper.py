@@ -120,11 +120,11 @@ class Process:
             time.sleep(0.02)
 
     def is_alive(self) -> bool:
-        """Whether any process of its group is there; a zombie is none."""
+        """Whether any process of its group is there; a zombie is none, unless threads of it are still to go."""
         group = self._pid.read_text() if self._pid.exists() else ""
         for status in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 state, _, its_group = status.read_text().rpartition(")")[2].split()[:3]
-                if its_group == group and state != "Z":
+                if its_group == group and (state != "Z" or len(list((status.parent / "task").iterdir())) > 1):
                     return True
         return False
