@@ -110,8 +110,10 @@ class Publisher:
             try:
                 wire = Wire(self._url)
                 self._shut_out, pause = False, _FIRST_PAUSE
-                self._publish(wire)
-                wire.close()
+                try:
+                    self._publish(wire)
+                finally:
+                    wire.close()
             except Away as error:
                 self._shut_out, self.trouble = error.shut_out, str(error)
                 pause = self._rest(pause)

@@ -48,9 +48,13 @@ class Wire:
         self.trouble = ""
         try:
             self._connection = BlockingConnection(_parameters(url))
+        except Exception as error:
+            raise Away(error) from error
+        try:
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
         except Exception as error:
+            self.close()
             raise Away(error) from error
 
     def publish(self, body: bytes, source: str, sequence: int) -> bool:

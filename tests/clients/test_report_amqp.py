@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from pika import BlockingConnection
+from pika.exceptions import ChannelClosedByBroker
 
 from beagle.report_amqp import Publisher
+from beagle.report_pika import Away, Wire
 from tests.clients.ingest import KEY, Ingest, ended, program, until_line
 from tests.journeys.beagle_run import eventually
 from tests.servers.keeper import free_ports
@@ -264,6 +267,19 @@ def test_the_last_message_never_goes_and_neither_does_the_newest(full):
 
 
 # Where pika is not
+
+
+def test_a_connection_that_comes_to_nothing_is_closed(rabbitmq, hosts, monkeypatch):
+    made = []
+
+    def refused(connection):
+        made.append(connection)
+        raise ChannelClosedByBroker(530, "not allowed")
+
+    monkeypatch.setattr(BlockingConnection, "channel", refused)
+    with pytest.raises(Away):
+        Wire(f"{rabbitmq.url(hosts[1])}?key={KEY}")
+    assert [connection.is_closed for connection in made] == [True]
 
 
 def test_without_pika_what_is_reported_is_printed_where_it_is_read_too(nowhere):
