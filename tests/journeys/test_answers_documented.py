@@ -17,7 +17,7 @@ from tests.journeys.cli_desk import PROJECT, TEMPLATE, Desk
 
 PAGE = (Path(__file__).parents[2] / "docs" / "answers.md").read_text()
 TEXTS = {
-    "definition": PROJECT.format(values="[0.1, 0.2, 0.3, 0.4]"),
+    "definition": PROJECT.format(values="[0.1, 0.2, 0.3, 0.4, 0.5]"),
     "template": TEMPLATE.format(command='"echo accuracy=0.5; test $BEAGLE_NUMBER != 4 || sleep 60"'),
 }
 
@@ -81,8 +81,8 @@ def templates_and_projects(front: Front) -> None:
 
 def experiments(front: Front) -> None:
     front.wait_for("1", "completed")
-    eventually(lambda: front.give("PrioritiseExperiment", experiment="4", priority=50))
-    front.wait_for("4", "pool")
+    front.wait_for("4", "pool")  # it sleeps, and the fifth waits behind it
+    front.give("PrioritiseExperiment", experiment="5", priority=-50)
     eventually(lambda: front.session.ask(ShowExperiment(experiment="4"))["experiment"]["metric_count"])
     for name in ("ShowSystem", "ListExperiments", "ListBest", "ListEndings"):
         front.give(name)
