@@ -137,7 +137,7 @@ def _orchestrator(settings: Settings) -> Said:
     with tempfile.TemporaryDirectory(prefix="beagle-doctor-") as scratch:
         there = _path(settings)
         used = there if Folder(there).running.is_dir() else Path(scratch)  # what is not there is not made
-        made = plugins.made(settings.orchestrator, used, settings)
+        made = plugins.made(used, settings)
         try:
             running = len(made.list())
         finally:

@@ -7,9 +7,10 @@ import logging
 import logging.config
 import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from actors.heuristic import HeuristicActor
 from actors.launcher import Launcher
 from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
-from beagle import plugins
+from beagle import deployment, plugins
 from beagle.access import Access, NoAccess
 from beagle.answers import raise_for
 from beagle.bucket import Allowance
@@ -35,6 +36,7 @@ from beagle.ports import Orchestrator, Store
 from beagle.projects import Plans
 from beagle.settings import SQLITE, Settings
 from beagle.stores.sqlite import SqliteStore
+from beagle.template import Template
 from bus.memory import MemoryBus
 from bus.port import Bus
 from bus.routes import METRIC_QUEUES, Binding, bindings
@@ -66,22 +68,24 @@ SCHEDULING = ("heuristic", "queue_manager")
 
 @dataclass(slots=True)
 class Ensemble:
-    """The actors of those `kinds`, in this process. `close` stops them; what runs, runs on."""
+    """The actors of those `kinds`, in this process. `close` stops them; what runs, runs on.
+
+    `refusals` says what is wrong with a template for every site; a gateway asks the orchestrator too if it is here.
+    """
 
     world: World
     orchestrator: Orchestrator | None
     kinds: Collection[str] = KINDS
+    refusals: Callable[[Template], list[str]] = lambda _: []
     cast: Cast = field(default_factory=Cast)
     _actors: list[pykka.ActorRef[Any]] = field(default_factory=list)
 
     def start(self) -> None:
         cast, site, orchestrator = self.cast, self.world.site, self.orchestrator
-        # Where no launcher is near, only what happens at the launch tells whether a site can run a template.
-        check = orchestrator.check if orchestrator is not None else lambda _: []
         parts: dict[str, tuple[type[BusActor], tuple[str, ...], tuple[object, ...]]] = {
             "monitor": (cast.monitor, (*METRIC_QUEUES, "events.monitor"), ()),
             "launcher": (cast.launcher, (f"launcher.{site}", f"stops.{site}"), (orchestrator,)),
-            "gateway": (cast.gateway, ("gateway",), (check,)),
+            "gateway": (cast.gateway, ("gateway",), (self._check,)),
             "heuristic": (cast.heuristic, ("events.heuristic",), ()),
             "queue_manager": (cast.queue_manager, ("queue_manager",), ()),
         }
@@ -89,6 +93,11 @@ class Ensemble:
             if kind in self.kinds:
                 actor, queues, more = parts[kind]
                 self._begin(actor, queues, *more)
+
+    def _check(self, template: Template) -> list[str]:
+        """Where no launcher is near, only what happens at the launch tells whether its site can run the template."""
+        here = self.orchestrator.check(template) if self.orchestrator is not None else []
+        return self.refusals(template) + here
 
     def close(self, grace: float | None = None) -> None:
         """Each finishes what it has begun, all of them within `grace` seconds; without, however long it takes."""
@@ -123,9 +132,11 @@ class OwnSession:
         self, folder: Folder, world: World, *, settings: Settings, scheduling: bool, cast: Cast | None = None
     ) -> None:
         self._folder, self._world = folder, world
-        orchestrator = plugins.made(settings.orchestrator, folder.path, settings)
+        orchestrator = plugins.made(folder.path, settings, deployment.load(world.store).identity)
         kinds = KINDS if scheduling else [kind for kind in KINDS if kind not in SCHEDULING]
-        self._system = Ensemble(world, orchestrator, kinds, cast or Cast())
+        self._system = Ensemble(
+            world, orchestrator, kinds, partial(plugins.refusals, settings=settings), cast or Cast()
+        )
         self._system.start()
         self._door = Door(folder.socket, world.bus)
 

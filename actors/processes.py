@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from actors.base import World
 from actors.health import OFF, HealthPage
 from actors.main import KINDS, Cast, Ensemble, OwnSession, make_world
 from actors.measures import Measures
-from beagle import plugins
+from beagle import deployment, plugins
 from beagle.errors import InvalidInput, Unavailable
 from beagle.folder import NAME, Folder
 from beagle.ports import Orchestrator
@@ -38,8 +39,8 @@ def run_actor(chosen: Chosen, kind: str, wait: Wait) -> None:
     if world is None:
         return
     try:
-        orchestrator = _orchestrator(settings, folder) if kind == "launcher" else None
-        ensemble = Ensemble(world, orchestrator, (kind,))
+        orchestrator = _orchestrator(settings, folder, world) if kind == "launcher" else None
+        ensemble = Ensemble(world, orchestrator, (kind,), partial(plugins.refusals, settings=settings))
         with_health(settings, world, (kind,), lambda: _attend(kind, ensemble, settings, wait))
     finally:
         world.store.close()
@@ -113,9 +114,9 @@ def _serve(what: str, wait: Wait) -> None:
     log.info("ending: no new messages are taken, what was begun is finished; another signal ends at once")
 
 
-def _orchestrator(settings: Settings, folder: Folder) -> Orchestrator:
+def _orchestrator(settings: Settings, folder: Folder, world: World) -> Orchestrator:
     folder.make()
-    return plugins.made(settings.orchestrator, folder.path, settings)
+    return plugins.made(folder.path, settings, deployment.load(world.store).identity)
 
 
 def _begin(chosen: Chosen) -> None:

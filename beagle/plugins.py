@@ -14,6 +14,7 @@ from beagle.errors import InvalidInput
 from beagle.ports import Heuristic, Orchestrator
 from beagle.sentences import meant
 from beagle.settings import Settings
+from beagle.template import Template
 
 _HEURISTICS = "beagle.heuristics"
 _ORCHESTRATORS = "beagle.orchestrators"
@@ -48,23 +49,37 @@ def heuristic(name: str) -> type[Heuristic]:
     return found
 
 
-def orchestrator(name: str) -> Callable[..., Orchestrator]:
+def orchestrator(name: str) -> type[Orchestrator]:
     """Its class. Raises `InvalidInput` for an unknown name, and for a plug-in that cannot be imported.
 
     The operator, who alone names one, may also say `module:Class`: to try a plug-in, no package is needed.
     """
     direct = EntryPoint(name, name, _ORCHESTRATORS)
     given = {name: direct} if ":" in name and direct.pattern.match(name) else {}
-    found: Callable[..., Orchestrator] = _loaded(_found(_ORCHESTRATORS) | given, "orchestrator", name)
+    found: type[Orchestrator] = _loaded(_found(_ORCHESTRATORS) | given, "orchestrator", name)
     return found
 
 
-def made(name: str, folder: Path, settings: Settings) -> Orchestrator:
-    """One that is ready to `check`. Its class takes the folder, and whichever of `site`, `url` and `token` it names."""
-    make = orchestrator(name)
-    offered = {"site": settings.site, "url": settings.orchestrator_url, "token": settings.orchestrator_token}
+def made(folder: Path, settings: Settings, system: str = "") -> Orchestrator:
+    """One that is ready to `check`. Its class takes the folder, and whichever of these words it names.
+
+    `system` is the identity of the deployment, for what is labelled with it.
+    """
+    make: Callable[..., Orchestrator] = orchestrator(settings.orchestrator)
+    offered: dict[str, object] = {
+        "site": settings.site,
+        "url": settings.orchestrator_url,
+        "token": settings.orchestrator_token,
+        "settings": settings,
+        "system": system,
+    }
     taken = inspect.signature(make).parameters
     return make(folder, **{word: value for word, value in offered.items() if word in taken})
+
+
+def refusals(template: Template, settings: Settings) -> list[str]:
+    """Why the orchestrator of these settings runs it nowhere, one sentence for each reason."""
+    return orchestrator(settings.orchestrator).refusals(template, settings)
 
 
 def _found(group: str) -> dict[str, EntryPoint]:

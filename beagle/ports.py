@@ -9,11 +9,24 @@ from typing import Generic, Protocol, TypeVar
 
 from beagle.experiment import Experiment, State, Value
 from beagle.project import Definition
-from beagle.records import Applied, Member, Metric, Model, Observation, Place, Plan, Project, Summary, System
+from beagle.records import (
+    Applied,
+    Deployment,
+    Member,
+    Metric,
+    Model,
+    Observation,
+    Place,
+    Plan,
+    Project,
+    Summary,
+    System,
+)
+from beagle.settings import Settings
 from beagle.template import Template, Workload
 
-Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied | Member | Model
-R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied, Member, Model)
+Record = Experiment | Place | Plan | Project | System | Summary | Observation | Applied | Member | Model | Deployment
+R = TypeVar("R", Experiment, Place, Plan, Project, System, Summary, Observation, Applied, Member, Model, Deployment)
 P = TypeVar("P")
 Cursor = str
 
@@ -51,6 +64,7 @@ INDEXES: dict[type[Record], dict[str, Index]] = {
     },
     Plan: {},
     System: {},
+    Deployment: {},
     Summary: {"objective": Index(("project",), ("objective", "tie", "id"), where="objective")},
     Observation: {"log": Index(("project",), ("ordinal", "id"))},
     Member: {"all": Index((), ("id",))},
@@ -197,9 +211,15 @@ class Orchestrator(Protocol):
     """Runs workloads. Names are identities: one that ran is never run again under the same name."""
 
     site: str
+    # How many starts may be under way at once. With 1 they are made in the launcher's own thread, and must not block.
+    starts: int
+
+    @staticmethod
+    def refusals(template: Template, settings: Settings) -> list[str]:
+        """One sentence for each reason why none of this kind runs it, wherever it is: known without asking anything."""
 
     def check(self, template: Template) -> list[str]:
-        """One sentence for each reason why this orchestrator cannot run it."""
+        """One sentence for each further reason why this one cannot run it, here."""
 
     def watch(self, listener: Callable[[Sequence[Observed]], None]) -> None:
         """Push what happens to `listener`, in the orchestrator's own thread, in order per workload.

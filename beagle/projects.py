@@ -64,7 +64,9 @@ OVER = frozenset({ProjectState.STOPPED, ProjectState.COMPLETED})
 
 def digest(definition: Definition, template: Template) -> str:
     """The same for what asks for the same, however its files are laid out."""
-    return hashlib.sha256(_DEFINITION.dump_json(definition) + _TEMPLATE.dump_json(template)).hexdigest()
+    return hashlib.sha256(
+        _DEFINITION.dump_json(definition) + _TEMPLATE.dump_json(template, exclude={"lines"})
+    ).hexdigest()
 
 
 def create(store: Store, project: Project, plan: Plan) -> None:

@@ -2,7 +2,7 @@
 
 Each kind is written by one module: `Place` by `places`, `Project` and `Plan` by `projects`, `System` by `system`,
 `Summary` and `Metric` by the monitor, `Observation` by the heuristic, `Applied` by the gateway, `Member` by `members`,
-`Model` by `models`.
+`Model` by `models`, `Deployment` by `deployment`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ class System:
     limit: int = 1
     reset_at: float = 0.0
     orders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Of a store there is one: `identity` (12 hexadecimal digits) labels what it runs, `secret` is told to nobody."""
+
+    id: str = "deployment"
+    version: int = 0
+    identity: str
+    secret: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

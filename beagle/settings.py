@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from beagle import setting_checks as checks
 from beagle.errors import InvalidInput
 from beagle.redaction import redacted, secrets_in
 from beagle.scalars import resolved
-from beagle.sentences import nearest, shown
+from beagle.sentences import shown
+from beagle.setting_checks import Value
 
-Value = str | int | float
 PREFIX = "BEAGLE_"
 FILE = "settings"
 MEMORY, SQLITE = "memory", "sqlite"
 DEFAULT, FLAG = "default", "flag"
-_NAME_LENGTH = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,51 +47,6 @@ class Setting:
         return PREFIX + self.name.upper()
 
 
-def _url(*schemes: str, words: tuple[str, ...] = ()) -> Callable[[object], str | None]:
-    def check(given: object) -> str | None:
-        if not isinstance(given, str):
-            return None
-        scheme, separator, rest = given.partition("://")
-        fits = bool(separator) and scheme in schemes and rest != "" and not any(sign.isspace() for sign in rest)
-        return given if given in words or fits else None
-
-    return check
-
-
-def _one_of(*words: str) -> Callable[[object], str | None]:
-    return lambda given: given if isinstance(given, str) and given in words else None
-
-
-def _text(given: object) -> str | None:
-    return given if isinstance(given, str) and given.isprintable() else None
-
-
-def _name(given: object) -> str | None:
-    """It becomes a word of routing keys, so it has no dots."""
-    text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
-    if not isinstance(text, str) or not 0 < len(text) <= _NAME_LENGTH:
-        return None
-    return text if all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in text) else None
-
-
-def _seconds(given: object) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return None
-    return float(given) if 0 < given <= 3600 else None
-
-
-def _count(given: object) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return None
-    return float(given) if 1 <= given <= 1_000_000 else None
-
-
-def _port(given: object) -> str | None:
-    if isinstance(given, str):
-        return given if given in {"auto", "off"} else None
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 65535 else None
-
-
 def _setting(
     default: Value,
     check: Callable[[object], Value | None],
@@ -111,94 +66,182 @@ class Settings:
 
     bus: str = _setting(
         MEMORY,
-        _url("amqp", "amqps", words=(MEMORY,)),
+        checks.url("amqp", "amqps", words=(MEMORY,)),
         "memory, or the URL of a RabbitMQ virtual host: amqp://user:password@host:5672/beagle",
         "What carries the messages: `memory` within one process, or RabbitMQ between many.",
     )
     metrics_bus: str = _setting(
         "",
-        _url("amqp", "amqps", words=("",)),
+        checks.url("amqp", "amqps", words=("",)),
         "the URL of a RabbitMQ virtual host: amqp://user:password@host:5672/beagle-metrics",
         "The virtual host of the metrics, where experiments may publish; by default that of `bus`.",
     )
     store: str = _setting(
         SQLITE,
-        _url("mongodb", "mongodb+srv", words=(SQLITE,)),
+        checks.url("mongodb", "mongodb+srv", words=(SQLITE,)),
         "sqlite, or the URL of a MongoDB database: mongodb://user:password@host:27017/beagle",
         "What keeps the records: `sqlite`, a file in the state folder of one process, or MongoDB for many.",
     )
     management: str = _setting(
         "auto",
-        _url("http", "https", words=("auto", "off")),
+        checks.url("http", "https", words=("auto", "off")),
         "auto, off, or the URL of RabbitMQ's management interface: http://user:password@host:15672",
         "RabbitMQ's management interface, by which each attempt gets a broker user of its own; `auto` looks for it at"
         " port 15672 of the broker.",
     )
     experiment_bus: str = _setting(
         "",
-        _url("amqp", "amqps", words=("",)),
+        checks.url("amqp", "amqps", words=("",)),
         "the URL of the metrics' virtual host as experiments reach it: amqp://broker:5672/beagle-metrics",
         "The broker as experiments see it, when that is another address than ours; user and password are put in for"
         " each attempt. Without `management` they must be in it, for one user of all experiments.",
     )
     metrics_rate: float = _setting(
         1000.0,
-        _count,
+        checks.count,
         "a number from 1 to 1000000",
         "How many messages a second an experiment may publish in the long run; what comes beyond is not kept.",
     )
     metrics_burst: float = _setting(
-        10_000.0, _count, "a number from 1 to 1000000", "How many it may publish at once, before that rate holds."
+        10_000.0, checks.count, "a number from 1 to 1000000", "How many it may publish at once, before that rate holds."
     )
     orchestrator: str = _setting(
-        "process", _text, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
+        "process", checks.text, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
     )
     orchestrator_url: str = _setting(
-        "", _text, "a URL", "Where the orchestrator is, for one that has an address.", also=("ORCHESTRATOR_URL",)
+        "", checks.text, "a URL", "Where the orchestrator is, for one that has an address.", also=("ORCHESTRATOR_URL",)
     )
     orchestrator_token: str = _setting(
-        "", _text, "text", "What it asks for as proof.", also=("ORCHESTRATOR_TOKEN",), secret=True
+        "", checks.text, "text", "What it asks for as proof.", also=("ORCHESTRATOR_TOKEN",), secret=True
     )
     site: str = _setting(
         "local",
-        _name,
-        f"at most {_NAME_LENGTH} letters, digits, - and _",
+        checks.name,
+        f"at most {checks.NAME_LENGTH} letters, digits, - and _",
         "The host or cluster that this launcher starts experiments on; launchers of one site compete.",
+    )
+    host: str = _setting(
+        "127.0.0.1",
+        checks.text,
+        "an address of this machine, or 0.0.0.0 for all",
+        "Where the gateway serves HTTP. On any address but loopback it needs a `token`.",
+    )
+    port: str = _setting(
+        "5000",
+        checks.port,
+        "auto, off, or a port from 0 to 65535",
+        "The port of the HTTP gateway; `off` serves none, 0 and `auto` take any free one.",
+    )
+    token: str = _setting(
+        "",
+        checks.text,
+        "text",
+        "What every HTTP call must bear (`Authorization: Bearer …`): asked for by the gateway, and given by the command"
+        " line.",
+        secret=True,
+    )
+    origins: str = _setting(
+        "",
+        checks.origins,
+        "origins, separated by commas: http://localhost:8080",
+        "The origins of front ends that browsers may call the gateway from.",
+    )
+    hosts: str = _setting(
+        "",
+        checks.words,
+        "names, separated by commas",
+        "More names by which HTTP clients may call the gateway, such as that of a proxy before it.",
+    )
+    server: str = _setting(
+        "",
+        checks.url("http", "https", words=("",)),
+        "the URL of a gateway: http://localhost:5000",
+        "The gateway that the command line speaks to, instead of a state folder or a bus.",
+    )
+    experiment_server: str = _setting(
+        "",
+        checks.url("http", "https", words=("",)),
+        "the URL of a gateway: http://gateway:5000",
+        "The gateway as experiments reach it, for those that report over HTTP.",
+    )
+    network: str = _setting(
+        "auto",
+        checks.text,
+        "auto, none, or the name of a Docker network",
+        "The Docker network that containers join: `auto` is the one that this process runs in itself, else the one"
+        " whose name contains `beagleml`, else Docker's own.",
+    )
+    main_service: str = _setting(
+        "",
+        checks.text,
+        "the name of a service",
+        "The service whose end ends an experiment, where a template has several and no label `beagle.main` says it.",
+    )
+    trusted: str = _setting(
+        "no",
+        checks.one_of("no", "yes"),
+        "yes or no",
+        "`yes`: templates may do whatever containers can, to this machine too.",
+    )
+    permit: str = _setting(
+        "",
+        checks.words,
+        "words, separated by commas, as refusals name them",
+        "What templates may do although it is dangerous, each by the word that its refusal names.",
+    )
+    permit_folders: str = _setting(
+        "",
+        checks.folders,
+        "absolute paths, separated by commas",
+        "Folders of the machine that templates may bind into containers.",
+    )
+    keep_ended: float = _setting(
+        3600.0,
+        checks.span,
+        "seconds, from 60 to 31536000",
+        "How long what is left of an ended experiment stays at the orchestrator (containers, networks); its log is"
+        " kept in the state folder after that.",
     )
     folder: str = _setting(
         "",
-        _text,
+        checks.text,
         "the path of a folder",
         "The state folder: outputs and checkpoints, with `sqlite` the store too. By default `.beagle` beside the"
         " project file, or the nearest one here and upwards.",
     )
     log_format: str = _setting(
-        "lines", _one_of("lines", "json"), "lines or json", "How actor processes write their log, to standard error."
+        "lines",
+        checks.one_of("lines", "json"),
+        "lines or json",
+        "How actor processes write their log, to standard error.",
     )
     log_level: str = _setting(
         "info",
-        _one_of("debug", "info", "warning", "error"),
+        checks.one_of("debug", "info", "warning", "error"),
         "debug, info, warning or error",
         "The least that is logged.",
     )
     health_address: str = _setting(
         "127.0.0.1",
-        _text,
+        checks.text,
         "an address of this machine, or 0.0.0.0 for all",
         "Where actor processes serve `/healthz` and `/metrics`.",
     )
     health_port: str = _setting(
         "auto",
-        _port,
+        checks.port,
         "auto, off, or a port from 0 to 65535",
         "The port of both; `auto` is 9464, or a free one when that is taken, and 0 is any free one.",
     )
     health_after: float = _setting(
-        15.0, _seconds, "seconds, above 0 and at most 3600", "How long a loop may stand still before it is unhealthy."
+        15.0,
+        checks.seconds,
+        "seconds, above 0 and at most 3600",
+        "How long a loop may stand still before it is unhealthy.",
     )
     grace: float = _setting(
         8.0,
-        _seconds,
+        checks.seconds,
         "seconds, above 0 and at most 3600",
         "How long an actor process may take to finish what it has begun, after SIGTERM.",
     )
@@ -297,17 +340,3 @@ def _value(setting: Setting, text: str) -> Value | None:
     if found is None:
         found = setting.check(resolved(text))
     return found
-
-
-def strangers(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that looks like a mistyped setting. Nobody else's variables are a mistake."""
-    known = {setting.variable for setting in TABLE.values()} | {PREFIX + FILE.upper()}
-    near = {name: nearest(name, known) for name in environment if name.startswith(PREFIX) and name not in known}
-    return [
-        f"{name} is no setting; did you mean {meant}?" for name, meant in near.items() if meant and _close(name, meant)
-    ]
-
-
-def _close(name: str, meant: str) -> bool:
-    """Nearer than the prefix that all have in common makes them."""
-    return nearest(name.removeprefix(PREFIX), [meant.removeprefix(PREFIX)]) is not None

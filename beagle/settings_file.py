@@ -7,7 +7,8 @@ from pathlib import Path
 from beagle.documents import read, read_text
 from beagle.errors import InvalidInput
 from beagle.sentences import meant, shown
-from beagle.settings import TABLE, Value, wrong
+from beagle.setting_checks import Value
+from beagle.settings import TABLE, wrong
 
 
 def read_settings(file: str) -> dict[str, tuple[Value, str]]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
 
 from beagle.errors import NotFound
 
+# What a service's command may be.
+COMMAND = "text, or a list of words"
 _NAME = re.compile("beagle-([0-9a-z]+)-([1-9][0-9]*)")
 
 
@@ -25,21 +29,39 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """`filename` is what a project definition calls it by; `folder` is where relative paths start."""
+    """`filename` is what a project definition calls it by; `folder` is where relative paths start.
+
+    `document` is the whole file as data; `lines` are its lines by place, the parts of a place joined by `/`.
+    """
 
     filename: str
     folder: str
     services: tuple[Service, ...]
+    document: dict[str, JsonValue] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def sentence(self, place: tuple[str | int, ...], what: str) -> str:
+        """A mistake as users read it: file, line, field, what is wrong. A missing field has the line of its parent."""
+        named = ".".join(str(part) for part in place)
+        while place and "/".join(map(str, place)) not in self.lines:
+            place = place[:-1]
+        line = self.lines.get("/".join(map(str, place)))
+        return f"{self.filename}{'' if line is None else f':{line}'}: {named}: {what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One attempt, ready to start: `services` carry their whole environment of the template and of Beagle."""
+    """One attempt, ready to start: `services` carry their whole environment of the template and of Beagle.
+
+    `document` is the template's, as it was written: the values of the experiment are in `services`.
+    """
 
     name: str
+    project: str
     experiment: str
     attempt: int
     services: tuple[Service, ...]
+    document: dict[str, JsonValue] = field(default_factory=dict)
 
 
 def workload_name(experiment: str, attempt: int) -> str:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from beagle.documents import Data, Place, read
 from beagle.durations import SAY
 from beagle.fields import Duration, Fields, Reader
 from beagle.sentences import shown
-from beagle.template import Service, Template
+from beagle.template import COMMAND, Service, Template
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 _MAIN = "beagle.main"
-_COMMAND = "text, or a list of words"
 
 # Compose's other fields: for containers, and of no meaning to a process.
 _BESIDE_SERVICES = "version name networks volumes configs secrets include models"
@@ -60,7 +59,13 @@ def read_template(text: str, filename: str, folder: str) -> Template:
     named = listed.items() if isinstance(listed, dict) else ()
     services = [_service(reader, name, item, folder) for name, item in named]
     reader.finish()
-    return Template(filename=filename, folder=folder, services=tuple(each for each in services if each is not None))
+    return Template(
+        filename=filename,
+        folder=folder,
+        services=tuple(each for each in services if each is not None),
+        document=cast("dict[str, JsonValue]", data),
+        lines={"/".join(map(str, place)): line for place, line in reader.document.lines.items()},
+    )
 
 
 def _service(reader: Reader, name: str, data: Data, folder: str) -> Service | None:
@@ -89,10 +94,8 @@ def _service(reader: Reader, name: str, data: Data, folder: str) -> Service | No
 
 
 def _command(reader: Reader, place: Place, data: dict[str, Data]) -> tuple[str, ...]:
-    """The entrypoint's words, then the command's, as a container would run them."""
+    """The entrypoint's words, then the command's, as a container would run them. None: those of its image."""
     words = [*_words(reader, (*place, "entrypoint"), data), *_words(reader, (*place, "command"), data)]
-    if data.get("command") is None and data.get("entrypoint") is None:
-        reader.wrong((*place, "command"), f"is missing; give {_COMMAND}")
     return tuple(words)
 
 
@@ -105,10 +108,10 @@ def _words(reader: Reader, place: Place, data: dict[str, Data]) -> list[str]:
         case list() as items:
             words = [_text(reader, (*place, index), item) for index, item in enumerate(items)]
         case other:
-            reader.wrong(place, f"is {shown(other)}; give {_COMMAND}")
+            reader.wrong(place, f"is {shown(other)}; give {COMMAND}")
             return []
     if not words or not words[0]:
-        reader.wrong(place, f"has no word; give {_COMMAND}")
+        reader.wrong(place, f"has no word; give {COMMAND}")
     return words
 
 

@@ -28,7 +28,14 @@ def prepare(plan: Plan, experiment: Experiment, access: Mapping[str, str] | None
         **(access or {}),
     }
     services = tuple(_filled(service, experiment, told) for service in plan.template.services)
-    return Workload(name=name, experiment=experiment.id, attempt=experiment.attempt, services=services)
+    return Workload(
+        name=name,
+        project=plan.id,
+        experiment=experiment.id,
+        attempt=experiment.attempt,
+        services=services,
+        document=plan.template.document,
+    )
 
 
 def seed_of(project_seed: int, number: int) -> int:

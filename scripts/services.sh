@@ -9,7 +9,10 @@ declare -A packages=(
     [/usr/bin/epmd]=erlang-base
     [/usr/bin/javac]=default-jdk-headless
     [/usr/bin/mvn]=maven
+    [/usr/sbin/dockerd]=docker.io
     [/usr/bin/docker-compose]=docker-compose
+    [/bin/busybox]=busybox-static
+    [/usr/sbin/iptables]=iptables
     [/var/lib/dpkg/info/ruby-bunny.list]=ruby-bunny
 )
 

@@ -166,6 +166,7 @@ def test_each_kind_of_record_has_one_writer():
         "beagle/places.py": {"add", "replace"},
         "beagle/projects.py": {"add", "replace", "remove"},  # Project and Plan
         "beagle/models.py": {"add", "replace"},
+        "beagle/deployment.py": {"add"},
         "beagle/removal.py": {"remove", "remove_metrics"},
         "beagle/system.py": {"add", "replace"},
         "beagle/members.py": {"add", "replace", "remove"},
@@ -181,6 +182,7 @@ MAKERS = {
     "System": {"beagle/system.py"},
     "Observation": {"actors/heuristic.py"},
     "Member": {"beagle/members.py"},
+    "Deployment": {"beagle/deployment.py"},
     "Applied": {"actors/orders/front.py"},
     "Model": {"beagle/models.py"},
     "Metric": {"actors/watch.py"},

@@ -106,8 +106,8 @@ def _unfit(template: Template, settings: Settings) -> list[str]:
     if settings.apart:
         return []
     with tempfile.TemporaryDirectory(prefix="beagle-check-") as scratch:
-        checking = plugins.made(settings.orchestrator, Path(scratch), settings)
+        checking = plugins.made(Path(scratch), settings)
         try:
-            return checking.check(template)
+            return plugins.refusals(template, settings) + checking.check(template)
         finally:
             checking.close()

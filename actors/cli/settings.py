@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from actors.cli.output import Format, Table, show_list, show_table, warn
-from beagle.settings import TABLE, Chosen, strangers
+from beagle.misspelt import misspelt
+from beagle.settings import TABLE, Chosen
 
 
 def settings(chosen: Chosen, form: Format) -> None:
     """Nothing secret is printed."""
-    for sentence in strangers(os.environ):
+    for sentence in misspelt(os.environ):
         warn(sentence)
     views = [{"setting": name, "value": chosen.shown(name), "from": chosen.sources[name]} for name in TABLE]
     if form is not Format.TABLE:

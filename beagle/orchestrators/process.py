@@ -20,7 +20,8 @@ from beagle.orchestrators.folders import Attempt, Folders
 from beagle.orchestrators.shims import Shims
 from beagle.orchestrators.watcher import Watcher
 from beagle.ports import Log, Observed
-from beagle.template import Service, Template, Workload
+from beagle.settings import Settings
+from beagle.template import COMMAND, Service, Template, Workload
 
 _PASSES = {errno.EAGAIN, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 
@@ -31,12 +32,19 @@ class ProcessOrchestrator:
     Several schedulers may use one folder: each workload runs once. The listener must not raise.
     """
 
+    starts = 1
+
     def __init__(self, folder: Path, site: str = "") -> None:
         self.site = site or socket.gethostname()
         self._folders = Folders(folder)
         self._shims = Shims(self._folders.root / "shims.log")
         self._watcher: Watcher | None = None
         self._starting = Lock()
+
+    @staticmethod
+    def refusals(template: Template, settings: Settings) -> builtins.list[str]:  # noqa: ARG004 - none speaks of it
+        missing = [service.name for service in template.services if not service.command]
+        return [template.sentence(("services", name, "command"), f"is missing; give {COMMAND}") for name in missing]
 
     def check(self, template: Template) -> builtins.list[str]:
         return [problem for service in template.services for problem in _problems(template, service)]
@@ -182,7 +190,6 @@ def _log_file(attempt: Attempt, stream: str) -> str:
 def _problems(template: Template, service: Service) -> Iterator[str]:
     where = f"{template.filename}: service {service.name}"
     if not service.command:
-        yield f"{where}: command is empty; it must name a program"
         return
     folder, program = Path(template.folder, service.working_dir), service.command[0]
     if not folder.is_dir():

@@ -21,7 +21,7 @@ from beagle.stores.recent import Recent
 from beagle.stores.sqlite_file import SqliteFile
 
 # One more with each change of the tables or of what a record holds: a file of another version is refused.
-VERSION = 2
+VERSION = 3
 _FEW = 16
 Statement = tuple[str, tuple[Value | None, ...]]
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from beagle.ports import CaughtUp, Ended, Line, Log, Observed
+from beagle.settings import Settings
 from beagle.template import Template, Workload
 
 
@@ -84,6 +85,12 @@ class Handle:
         self.watched: set[str] = set()
         self.closed = False
         self.pushes: queue.SimpleQueue[Sequence[Observed] | None] = queue.SimpleQueue()
+
+    starts = 1
+
+    @staticmethod
+    def refusals(template: Template, settings: Settings) -> builtins.list[str]:
+        return []
 
     def check(self, template: Template) -> builtins.list[str]:
         return []

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from beagle.ports import Ended, Log, Observed
+from beagle.settings import Settings
 from beagle.template import Template, Workload
 
 
@@ -22,6 +23,12 @@ class PaperOrchestrator:
         self.started: dict[str, float] = {}
         self.stopped: set[str] = set()
         self.pushes: deque[Ended] = deque()
+
+    starts = 1
+
+    @staticmethod
+    def refusals(template: Template, settings: Settings) -> builtins.list[str]:
+        return []
 
     def check(self, template: Template) -> builtins.list[str]:
         return []

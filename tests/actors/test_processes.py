@@ -47,7 +47,7 @@ def slow(tmp_path, monkeypatch):
     monkeypatch.setattr(Slow, "go", threading.Event())
     store, bus = SqliteStore(tmp_path / "beagle.sqlite"), MemoryBus(bindings("here"))
     world = World(store=store, bus=bus, clock=Clock(), site="here", plans=Plans(store))
-    ensemble = Ensemble(world, None, ("gateway",), Cast(gateway=Slow))
+    ensemble = Ensemble(world, None, ("gateway",), cast=Cast(gateway=Slow))
     ensemble.start()
     yield ensemble, bus
     Slow.go.set()

@@ -9,6 +9,7 @@ from beagle.ports import Page, Record, paged
 from beagle.project import Definition
 from beagle.records import (
     Applied,
+    Deployment,
     Member,
     Metric,
     Model,
@@ -121,6 +122,7 @@ def one_of_each() -> list[Record]:
         Place(id="place-1", version=1, number=1, open=True, of=3, experiment="0" * 24, attempt=2, taken_at=5.5),
         project(1),
         plan(),
+        Deployment(version=1, identity="0" * 12, secret="1" * 64),
         System(version=4, running=True, limit=2**31, reset_at=1.5, orders=("a" * 24, "b" * 24)),
         Summary(
             id="0" * 24,

@@ -8,7 +8,9 @@ import pytest
 
 from beagle.errors import NotFound
 from beagle.ports import Line
+from beagle.settings import Settings
 from beagle.template import Service, Template
+from beagle.template_file import read_template
 from tests.contracts.workloads import shell, workload
 from tests.contracts.worlds import processes
 
@@ -75,7 +77,7 @@ def test_a_python_that_is_stopped_gets_the_signals_default(orchestrator, seen):
 
 def test_each_reason_why_a_template_cannot_run_is_a_sentence(orchestrator, tmp_path):
     (tmp_path / "train.py").touch()
-    services = [(("no-such-program",), "."), (("./train.py",), "."), (("sh",), "nowhere"), ((), ".")]
+    services = [(("no-such-program",), "."), (("./train.py",), "."), (("sh",), "nowhere")]
     template = Template(
         filename="model.yml",
         folder=str(tmp_path),
@@ -84,11 +86,17 @@ def test_each_reason_why_a_template_cannot_run_is_a_sentence(orchestrator, tmp_p
             for number, (command, folder) in enumerate(services)
         ),
     )
-    missing, plain, nowhere, empty = orchestrator.check(template)
+    missing, plain, nowhere = orchestrator.check(template)
     assert '"no-such-program" was not found' in missing
     assert '"./train.py" is no executable file' in plain
     assert "is no folder" in nowhere
-    assert "s3: command is empty" in empty
+
+
+def test_a_service_without_a_command_is_refused_with_its_line(orchestrator):
+    template = read_template("services:\n  train:\n    image: x\n", "model.yml", "/")
+    assert orchestrator.refusals(template, Settings()) == [
+        "model.yml:2: services.train.command: is missing; give text, or a list of words"
+    ]
 
 
 def test_one_that_writes_without_end_starves_no_other(orchestrator, seen):

@@ -48,7 +48,13 @@ def program(script: str, *, grace: float = 10.0, **environment: str) -> Service:
 
 def workload(*services: Service, experiment: str | None = None, attempt: int = 1) -> Workload:
     experiment = experiment or new_id()
-    return Workload(name=workload_name(experiment, attempt), experiment=experiment, attempt=attempt, services=services)
+    return Workload(
+        name=workload_name(experiment, attempt),
+        experiment=experiment,
+        attempt=attempt,
+        project="p" * 24,
+        services=services,
+    )
 
 
 class Seen:

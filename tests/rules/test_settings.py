@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from beagle.errors import InvalidInput
-from beagle.settings import TABLE, Settings, hide_secrets, load, strangers
+from beagle.misspelt import misspelt
+from beagle.settings import TABLE, Settings, hide_secrets, load
 
 BUS = "amqp://beagle:correct-horse@rabbit:5672/beagle"
 
@@ -143,7 +144,7 @@ def test_what_is_shown_hides_passwords_and_tokens():
 
 
 def test_a_mistyped_variable_is_told_and_those_of_experiments_are_not():
-    found = strangers(
+    found = misspelt(
         {"BEAGLE_STROE": "x", "BEAGLE_SEED": "1", "BEAGLE_PROJECT": "p", "BEAGLE_NUMBER": "1", "OTHER": "x"}
     )
     assert found == ["BEAGLE_STROE is no setting; did you mean BEAGLE_STORE?"]

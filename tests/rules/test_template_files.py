@@ -47,9 +47,12 @@ def problems(text: str) -> list[str]:
 
 
 def test_a_compose_file_is_read():
-    assert read_template(COMPOSE, "t.yml", "/srv") == Template(
+    found = read_template(COMPOSE, "t.yml", "/srv")
+    assert found == Template(
         filename="t.yml",
         folder="/srv",
+        document=found.document,
+        lines=found.lines,
         services=(
             Service(
                 name="model",
@@ -76,6 +79,21 @@ def test_a_compose_file_is_read():
     )
 
 
+def test_the_whole_file_is_kept_as_data_with_its_lines():
+    found = read_template(COMPOSE, "t.yml", "/srv")
+    assert found.document["services"]["model"]["image"] == "registry.example/model:1"
+    assert found.document["networks"] == {"beagle": {}}
+    line = COMPOSE[: COMPOSE.index("stop_grace_period")].count("\n") + 1
+    place = ("services", "data", "stop_grace_period")
+    assert found.sentence(place, "is long") == f"t.yml:{line}: services.data.stop_grace_period: is long"
+    missing = found.sentence((*place[:2], "image"), "is missing")
+    assert missing.startswith(f"t.yml:{found.lines['services/data']}: services.data.image: ")
+
+
+def test_a_service_without_a_command_leaves_it_to_its_image():
+    assert template("{image: x}").command == ()
+
+
 def test_an_absolute_folder_stays_as_it_is():
     assert template("{command: x, working_dir: /data}").working_dir == "/data"
 
@@ -98,7 +116,6 @@ def test_the_grace_period_is_a_compose_duration(written, seconds):
 @pytest.mark.parametrize(
     ("service", "sentence"),
     [
-        ("{image: x}", "services.a.command: is missing; give text, or a list of words"),
         ("{comand: x}", "services.a.comand: is no field that is known here; did you mean command?"),
         (
             "{command: x, evironment: {}}",
@@ -147,5 +164,5 @@ def test_a_template_without_services_is_refused(text, sentence):
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
-    found = problems("services:\n  a: {command: 5}\n  b: {image: x}\n  c: {command: x, environment: 1}\nnam: x\n")
+    found = problems("services:\n  a: {command: 5}\n  b: {working_dir: 5}\n  c: {command: x, environment: 1}\nnam: x\n")
     assert [problem.split(":")[1] for problem in found] == ["2", "3", "4", "5"]

@@ -24,6 +24,7 @@ from uuid import uuid4
 
 from beagle.errors import NotFound, Unavailable
 from beagle.ports import CaughtUp, Ended, Line, Log, Observed
+from beagle.settings import Settings
 from beagle.template import Template, Workload
 
 TIMEOUT, TRIES, SWEEP, PIECE, LONGEST = 20.0, 50, 1.0, 1 << 20, 64 * 1024
@@ -99,6 +100,12 @@ class DockOrchestrator:
         self._listener: Callable[[Sequence[Observed]], None] | None = None
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
+
+    starts = 1
+
+    @staticmethod
+    def refusals(template: Template, settings: Settings) -> builtins.list[str]:
+        return []
 
     def check(self, template: Template) -> builtins.list[str]:
         return []
