@@ -10,12 +10,13 @@ from actors.clock import Clock
 from actors.gateway import Gateway
 from actors.launcher import Launcher
 from actors.queue_manager import QueueManager
-from beagle import lifecycle, places, projects, system
+from beagle import lifecycle, places, plugins, projects, system
 from beagle.experiment import FINAL, Completed, Event, Experiment, State, queue_order
 from beagle.messages import WorkloadEnded, decode
 from beagle.ports import Ended, Store
 from beagle.records import Place, System
-from beagle.template import attempt_of, workload_name
+from beagle.settings import Settings
+from beagle.template import Template, attempt_of, workload_name
 from bus.memory import MemoryBus
 from bus.port import Delivery
 from bus.routes import SHARDS, bindings
@@ -46,7 +47,7 @@ class Desk:
         self.unheard: list[Held] = []
         for shard in range(SHARDS):
             bus.consume(f"metrics.{shard}", self._hear, prefetch=1000)
-        self.manager, self.gateway = QueueManager(self.world), Gateway(self.world, (), self.orchestrator.check)
+        self.manager, self.gateway = QueueManager(self.world), Gateway(self.world, (), self.check_template)
         self.restart_launcher()
         # The limit by the system record's version; a place that nobody opened yet is of version -1.
         self.limits: dict[int, int] = {-1: 0}
@@ -56,6 +57,9 @@ class Desk:
 
     def now(self) -> float:
         return self.time
+
+    def check_template(self, template: Template) -> list[str]:
+        return plugins.refusals(template, Settings()) + self.orchestrator.check(template)
 
     def close(self) -> None:
         self.world.clock.close()

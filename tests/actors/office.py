@@ -46,7 +46,7 @@ class Office(Desk):
 
     def restart(self) -> None:
         """As after a crash: what the gateway knew besides the store is gone."""
-        self.gateway = Impatient(self.world, (), self.orchestrator.check)
+        self.gateway = Impatient(self.world, (), self.check_template)
 
     def run(self, number: int) -> Experiment:
         """One that is launched."""
