@@ -12,12 +12,14 @@ from beagle.messages import Answer
 from beagle.ports import Cursor, Page, Store, paged
 from beagle.records import Metric, Model, Project, ProjectState, Summary
 
+MOST_COUNTED = 1_000_000
+
 
 def moment(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def experiment_view(store: Store, experiment: Experiment, project_name: str) -> Answer:
+def experiment_view(store: Store, experiment: Experiment, project_name: str, template_name: str) -> Answer:
     """One experiment with the last metrics of its current attempt."""
     summary = store.get(Summary, experiment.id)
     if summary is None or summary.attempt != experiment.attempt:
@@ -27,7 +29,9 @@ def experiment_view(store: Store, experiment: Experiment, project_name: str) -> 
         "number": experiment.number,
         "name": experiment.name,
         "project": experiment.project,
+        "project_id": experiment.project,
         "project_name": project_name,
+        "template_name": template_name,
         "state": experiment.state,
         "reason": experiment.reason,
         "attempt": experiment.attempt,
@@ -73,6 +77,12 @@ def model_view(model: Model) -> Answer:
         "services": [service.name for service in model.template.services],
         "create_time": moment(model.created_at),
     }
+
+
+def count_projects(store: Store) -> int:
+    """Of those that users see; more than `MOST_COUNTED` are not counted."""
+    newest = store.page(Project, "all", (False,), limit=1, descending=True).records
+    return 1 + store.rank_of(newest[0], "all", most=MOST_COUNTED - 1) if newest else 0
 
 
 def counts(store: Store, project: str | None = None) -> dict[str, int]:

@@ -202,7 +202,7 @@ class CheckProject(Command):
 
 
 class ListProjects(Command):
-    """Answered with a page of the projects, the newest first."""
+    """Answered with a page of the projects, the newest first, and how many there are."""
 
     type: Literal["ListProjects"] = "ListProjects"
     after: str | None = None
@@ -211,7 +211,7 @@ class ListProjects(Command):
 
 
 class ShowProject(Command):
-    """Answered with a project (an id or a name; None: the newest), its counts, its best experiment and what runs."""
+    """Answered with a project (an id or a name; None: the newest), its definition and counts, its best, what runs."""
 
     type: Literal["ShowProject"] = "ShowProject"
     project: str | None = None

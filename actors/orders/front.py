@@ -79,8 +79,8 @@ class Front(BusActor):
             raise InvalidInput([f"{type(command).__name__} came {late:.1f} s after its expires_at; it was not applied"])
 
     def show(self, experiment: Experiment) -> Answer:
-        project = projects.load(self.world.store, experiment.project)
-        return views.experiment_view(self.world.store, experiment, project.name)
+        project, plan = projects.load(self.world.store, experiment.project), self.world.plans.of(experiment.project)
+        return views.experiment_view(self.world.store, experiment, project.name, plan.template.filename)
 
     def one(self, experiment: Experiment) -> Answer:
         return {"experiment": self.show(experiment)}

@@ -28,6 +28,7 @@ from beagle.commands import (
     ShowSystem,
     ShowTemplate,
 )
+from beagle.definition_data import as_data
 from beagle.definition_file import read_project
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
 from beagle.experiment import SHOWN, Experiment, State
@@ -68,7 +69,11 @@ class Questions(ExperimentOrders, DeadLetterOrders):
             if page.next is None or not left:
                 break
             left, after = left - len(page.records), page.next
-        return {"projects": [views.project_view(store, project) for project in found], "next": page.next}
+        return {
+            "projects": [views.project_view(store, project) for project in found],
+            "next": page.next,
+            "total": views.count_projects(store),
+        }
 
     def show_project(self, question: ShowProject) -> Answer:
         store = self.world.store
@@ -78,6 +83,7 @@ class Questions(ExperimentOrders, DeadLetterOrders):
         running = store.page(Experiment, "queue", (project.id, State.POOL), limit=MOST_RUNNING).records
         return {
             "project": views.project_view(store, project),
+            "definition": as_data(self.world.plans.of(project.id).definition),
             "best": self.show(first[0]) if first else None,
             "experiments": [self.show(experiment) for experiment in running],
             "limit": current.limit,

@@ -18,12 +18,16 @@ from beagle.commands import (
     ListProjects,
     ListQueue,
     PrioritiseExperiment,
+    ShowExperiment,
+    ShowProject,
     ShowSystem,
     StopExperiment,
+    SubmitProject,
 )
+from beagle.definition_file import read_project
 from beagle.errors import InvalidInput
 from beagle.messages import decode, encode
-from tests.actors.office import office
+from tests.actors.office import DEFINITION, TEMPLATE, office
 from tests.contracts.records import plan, project
 
 
@@ -103,8 +107,28 @@ def test_projects_are_listed_the_newest_first_without_the_deleted(many, limit):
     wanted = [project(n).id for n in (7, 6, 4, 3)] + [many.project_id]
     assert [view["id"] for view in by_cursor(many, ListProjects, limit)] == wanted
     assert [view["id"] for view in many.give(ListProjects(offset=2, limit=2))["projects"]] == wanted[2:4]
-    assert many.give(ListProjects(offset=9))["projects"] == []
+    assert many.give(ListProjects(offset=9)) == {"projects": [], "next": None, "total": 5}
     assert [view["id"] for view in many.give(ShowSystem())["projects"]] == wanted
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+def test_every_page_of_the_projects_says_how_many_there_are_without_the_deleted(many, limit):
+    assert many.give(ListProjects(limit=limit))["total"] == 5
+    for each in (many.project_id, *(project(number).id for number in (3, 4, 6, 7))):
+        many.give(DeleteProject(project=each))
+    assert many.give(ListProjects(limit=limit))["total"] == 0
+
+
+def test_a_project_is_shown_with_what_was_asked_for(desk):
+    desk.give(SubmitProject(definition=DEFINITION, template=TEMPLATE, template_name="t.yml"))
+    shown = desk.give(ShowProject(project="digits"))["definition"]
+    assert read_project(json.dumps(shown), "shown.yml") == read_project(DEFINITION, "p.yml")
+
+
+def test_an_experiment_names_its_project_and_its_template_as_the_original_does(desk):
+    shown = desk.give(ShowExperiment(experiment=desk.ids[0]))["experiment"]
+    plan = desk.world.plans.of(desk.project_id)
+    assert (shown["project_id"], shown["template_name"]) == (plan.id, plan.template.filename)
 
 
 @pytest.mark.parametrize("kind", [ListProjects, ListExperiments, ListQueue, ListPool])
