@@ -13,6 +13,8 @@ declare -A packages=(
     [/usr/bin/docker-compose]=docker-compose
     [/bin/busybox]=busybox-static
     [/usr/sbin/iptables]=iptables
+    [/sbin/ip]=iproute2
+    [/usr/bin/unshare]=util-linux
     [/var/lib/dpkg/info/ruby-bunny.list]=ruby-bunny
 )
 

@@ -14,6 +14,7 @@ from beagle.ports import Store
 from beagle.stores.mongodb import MongoStore
 from beagle.stores.sqlite import SqliteStore
 from tests.servers import keeper
+from tests.servers.dockerd import Dockerd
 from tests.servers.mongodb import fresh_database, shared_address
 from tests.servers.rabbitmq import RabbitNode
 
@@ -52,6 +53,12 @@ def database(mongodb) -> Iterator[str]:
     """The address of a fresh database on the shared MongoDB."""
     with fresh_database(mongodb) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def dockerd(test_run) -> Dockerd:
+    """The Docker daemon that all tests of this run share: nobody kills it, and what a test makes there it removes."""
+    return Dockerd.shared(test_run)
 
 
 # The stores under test. Another one joins as one more parameter.
