@@ -62,6 +62,14 @@ def words(given: object) -> str | None:
     return ",".join(found) if not any(sign.isspace() for word in found for sign in word) else None
 
 
+def words_of(*known: str) -> Callable[[object], str | None]:
+    def check(given: object) -> str | None:
+        found = words(given)
+        return found if found is not None and set(split(found)) <= set(known) else None
+
+    return check
+
+
 def origins(given: object) -> str | None:
     found = words(given)
     if found is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from beagle import setting_checks as checks
+from beagle.dangers import DANGERS
 from beagle.errors import InvalidInput
 from beagle.redaction import redacted, secrets_in
 from beagle.scalars import resolved
@@ -185,15 +186,16 @@ class Settings:
     )
     permit: str = _setting(
         "",
-        checks.words,
-        "words, separated by commas, as refusals name them",
+        checks.words_of(*DANGERS),
+        f"some of these, separated by commas: {', '.join(DANGERS)}",
         "What templates may do although it is dangerous, each by the word that its refusal names.",
     )
     permit_folders: str = _setting(
         "",
         checks.folders,
-        "absolute paths, separated by commas",
-        "Folders of the machine that templates may bind into containers.",
+        "absolute paths, separated by commas, with :rw behind those that may be written",
+        "Folders of the machine that templates may bind into containers: what is in them read-only, or those with `:rw`"
+        " behind them for writing, each only as a whole.",
     )
     keep_ended: float = _setting(
         3600.0,

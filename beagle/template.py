@@ -42,7 +42,7 @@ class Template:
 
     def sentence(self, place: tuple[str | int, ...], what: str) -> str:
         """A mistake as users read it: file, line, field, what is wrong. A missing field has the line of its parent."""
-        named = ".".join(str(part) for part in place)
+        named = "".join(f".{part}" if isinstance(part, str) else f"[{part + 1}]" for part in place)[1:]
         while place and "/".join(map(str, place)) not in self.lines:
             place = place[:-1]
         line = self.lines.get("/".join(map(str, place)))
