@@ -27,8 +27,8 @@ _BESIDE_COMMAND = """
     extra_hosts gpus group_add healthcheck hostname image init ipc isolation label_file links logging mac_address
     mem_limit mem_reservation mem_swappiness memswap_limit models network_mode networks oom_kill_disable oom_score_adj
     pid pids_limit platform ports post_start pre_stop privileged profiles provider pull_policy pull_refresh_after
-    read_only restart runtime scale secrets security_opt shm_size stdin_open stop_signal storage_opt sysctls tmpfs tty ulimits
-    use_api_socket user userns_mode uts volume_driver volumes volumes_from"""
+    read_only restart runtime scale secrets security_opt shm_size stdin_open stop_signal storage_opt sysctls tmpfs tty
+    ulimits use_api_socket user userns_mode uts volume_driver volumes volumes_from"""
 
 
 class _Service(Fields):
