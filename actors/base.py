@@ -99,6 +99,8 @@ class BusActor(pykka.ThreadingActor):
 
     use_daemon_thread = True
     kind: ClassVar[str] = ""
+    # How many deliveries it is handed at a time, those that it works on included.
+    prefetch: ClassVar[int] = PREFETCH
     handles: ClassVar[Handlers] = {}
 
     def __init__(self, world: World, queues: tuple[str, ...] = (), membership: Membership | None = None) -> None:
@@ -128,7 +130,7 @@ class BusActor(pykka.ThreadingActor):
         self._turn()
 
     def _consume(self, queue: str) -> None:
-        prefetch = METRICS_PREFETCH if queue in METRIC_QUEUES else PREFETCH
+        prefetch = METRICS_PREFETCH if queue in METRIC_QUEUES else self.prefetch
         self._consumers[queue] = self.world.bus.consume(queue, self._deliver, prefetch=prefetch)
 
     def share_in_time(self) -> None:

@@ -72,6 +72,8 @@ class Gateway(Questions, SiteOrders):
     quiet = 15.0
 
     kind = "gateway"
+    # What waits behind a slow question (a log of a site that does not answer) is another gateway's to take.
+    prefetch = 1
 
     def __init__(self, world: World, queues: tuple[str, ...], check_template: Callable[[Template], list[str]]) -> None:
         super().__init__(world, queues, check_template)

@@ -71,6 +71,7 @@ class Ensemble:
     """The actors of those `kinds`, in this process. `close` stops them; what runs, runs on.
 
     `refusals` says what is wrong with a template for every site; a gateway asks the orchestrator too if it is here.
+    Of `gateways` there are several where many ask at once.
     """
 
     world: World
@@ -78,6 +79,7 @@ class Ensemble:
     kinds: Collection[str] = KINDS
     refusals: Callable[[Template], list[str]] = lambda _: []
     cast: Cast = field(default_factory=Cast)
+    gateways: int = 1
     _actors: list[pykka.ActorRef[Any]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -92,7 +94,8 @@ class Ensemble:
         for kind in KINDS:
             if kind in self.kinds:
                 actor, queues, more = parts[kind]
-                self._begin(actor, queues, *more)
+                for _ in range(self.gateways if kind == "gateway" else 1):
+                    self._begin(actor, queues, *more)
 
     def _check(self, template: Template) -> list[str]:
         """Where no launcher is near, only what happens at the launch tells whether its site can run the template."""
@@ -129,13 +132,20 @@ class OwnSession:
     owner = True
 
     def __init__(
-        self, folder: Folder, world: World, *, settings: Settings, scheduling: bool, cast: Cast | None = None
+        self,
+        folder: Folder,
+        world: World,
+        *,
+        settings: Settings,
+        scheduling: bool,
+        cast: Cast | None = None,
+        gateways: int = 1,
     ) -> None:
         self._folder, self._world = folder, world
         orchestrator = plugins.made(folder.path, settings, deployment.load(world.store).identity)
         kinds = KINDS if scheduling else [kind for kind in KINDS if kind not in SCHEDULING]
         self._system = Ensemble(
-            world, orchestrator, kinds, partial(plugins.refusals, settings=settings), cast or Cast()
+            world, orchestrator, kinds, partial(plugins.refusals, settings=settings), cast or Cast(), gateways
         )
         self._system.start()
         self._door = Door(folder.socket, world.bus)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,11 +13,13 @@ from typing import TypeVar
 from actors import journal
 from actors.base import World
 from actors.health import OFF, HealthPage
-from actors.main import KINDS, Cast, Ensemble, OwnSession, make_world
+from actors.main import ANSWER_TIMEOUT, KINDS, Cast, Ensemble, OwnSession, make_world
 from actors.measures import Measures
 from beagle import deployment, plugins
+from beagle.answers import raise_for
 from beagle.errors import InvalidInput, Unavailable
 from beagle.folder import NAME, Folder
+from beagle.messages import Answer, AnyMessage
 from beagle.ports import Orchestrator
 from beagle.settings import SQLITE, Chosen, Settings
 
@@ -24,6 +28,8 @@ T = TypeVar("T")
 # Sleeps for so many seconds, but for a signal; True once one has arrived.
 Wait = Callable[[float], bool]
 
+# Where HTTP is served many ask at once, and a question may wait for another site.
+GATEWAYS = 4
 BETWEEN_TRIES = 1.0
 _LONG = 3600.0
 
@@ -33,6 +39,7 @@ def run_actor(chosen: Chosen, kind: str, wait: Wait) -> None:
     settings = chosen.settings
     _check_apart(settings, kind)
     _begin(chosen)
+    door = _door(settings) if kind == "gateway" else None
     folder = Folder(Path(settings.folder or NAME))
     launches = kind == "launcher"
     world = _patiently(lambda: make_world(settings, folder, observed=True, launches=launches), wait)
@@ -40,8 +47,9 @@ def run_actor(chosen: Chosen, kind: str, wait: Wait) -> None:
         return
     try:
         orchestrator = _orchestrator(settings, folder, world) if kind == "launcher" else None
-        ensemble = Ensemble(world, orchestrator, (kind,), partial(plugins.refusals, settings=settings))
-        with_health(settings, world, (kind,), lambda: _attend(kind, ensemble, settings, wait))
+        refusals = partial(plugins.refusals, settings=settings)
+        ensemble = Ensemble(world, orchestrator, (kind,), refusals, gateways=1 if door is None else GATEWAYS)
+        with_health(settings, world, (kind,), lambda: _attend(kind, ensemble, settings, wait, door))
     finally:
         world.store.close()
 
@@ -52,11 +60,14 @@ def run_all(chosen: Chosen, wait: Wait) -> None:
     folder = Folder(Path(settings.folder or NAME))
     if not folder.own():
         raise Unavailable(folder.in_use())
-    _begin(chosen)
-    world = _patiently(lambda: make_world(settings, folder, observed=True), wait)
-    if world is not None:
-        with_health(settings, world, KINDS, lambda: _own(folder, world, settings, wait))
-    folder.release()
+    try:
+        door = _door(settings)
+        _begin(chosen)
+        world = _patiently(lambda: make_world(settings, folder, observed=True), wait)
+        if world is not None:
+            with_health(settings, world, KINDS, lambda: _own(folder, world, settings, wait, door))
+    finally:
+        folder.release()
 
 
 def with_health(settings: Settings, world: World, kinds: tuple[str, ...], work: Callable[[], None]) -> None:
@@ -92,26 +103,54 @@ def unwell(world: World, measures: Measures, after: float) -> str:
     return ""
 
 
-def _attend(kind: str, ensemble: Ensemble, settings: Settings, wait: Wait) -> None:
+def _attend(kind: str, ensemble: Ensemble, settings: Settings, wait: Wait, door: socket.socket | None) -> None:
     ensemble.start()
     name = kind.replace("_", "-")
-    _serve(f"{name} of site {settings.site}" if kind == "launcher" else name, wait)
-    ensemble.close(settings.grace)
+    grace = _serve(
+        f"{name} of site {settings.site}" if kind == "launcher" else name,
+        settings,
+        wait,
+        door,
+        lambda message: raise_for(ensemble.world.bus.request(message, timeout=ANSWER_TIMEOUT)),
+    )
+    ensemble.close(grace)
     log.info("ended")
 
 
-def _own(folder: Folder, world: World, settings: Settings, wait: Wait) -> None:
-    session = OwnSession(folder, world, settings=settings, scheduling=True)
-    _serve(f"all actors, state in {folder.path}", wait)
-    session.close(settings.grace)
+def _own(folder: Folder, world: World, settings: Settings, wait: Wait, door: socket.socket | None) -> None:
+    gateways = 1 if door is None else GATEWAYS
+    session = OwnSession(folder, world, settings=settings, scheduling=True, gateways=gateways)
+    session.close(_serve(f"all actors, state in {folder.path}", settings, wait, door, session.ask))
     log.info("ended")
 
 
-def _serve(what: str, wait: Wait) -> None:
+def _door(settings: Settings) -> socket.socket | None:
+    """Where HTTP is to be served. Before anything else is begun: it may be taken, or not be allowed."""
+    if settings.port == OFF:
+        return None
+    from actors.http.server import bound  # noqa: PLC0415 - the web framework costs 0.5 s, which other actors need not pay
+
+    return bound(settings)
+
+
+def _serve(
+    what: str, settings: Settings, wait: Wait, door: socket.socket | None, ask: Callable[[AnyMessage], Answer]
+) -> float:
+    """Until a signal comes. Answers with what is left of the grace when calls over HTTP are finished."""
+    server = None
+    if door is not None:
+        from actors.http.app import make_app  # noqa: PLC0415 - the same
+        from actors.http.server import HttpServer  # noqa: PLC0415
+
+        server = HttpServer(make_app(ask, settings), door)
     log.info("serving: %s", what)
     while not wait(_LONG):
         pass
     log.info("ending: no new messages are taken, what was begun is finished; another signal ends at once")
+    began = time.monotonic()
+    if server is not None:
+        server.close(settings.grace / 2)
+    return settings.grace - (time.monotonic() - began)
 
 
 def _orchestrator(settings: Settings, folder: Folder, world: World) -> Orchestrator:

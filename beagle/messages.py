@@ -164,7 +164,7 @@ def decode(body: bytes) -> AnyMessage:
     try:
         return _ADAPTER.validate_json(fitting(body))
     except ValidationError as error:
-        raise InvalidInput([_sentence(mistake) for mistake in error.errors()]) from error
+        raise InvalidInput([sentence(mistake) for mistake in error.errors()]) from error
 
 
 def fitting(body: bytes, longest: int = LONGEST) -> bytes:
@@ -174,7 +174,7 @@ def fitting(body: bytes, longest: int = LONGEST) -> bytes:
     return body
 
 
-def _sentence(mistake: Any) -> str:  # noqa: ANN401 - pydantic's own error dictionaries
+def sentence(mistake: Any) -> str:  # noqa: ANN401 - pydantic's own error dictionaries
     where = ".".join(str(part) for part in mistake["loc"])
     match mistake["type"]:
         case "union_tag_invalid":

@@ -70,6 +70,7 @@ class Apart:
             "BEAGLE_STORE": store,
             "BEAGLE_FOLDER": str(folder / "state"),
             "BEAGLE_HEALTH_PORT": "0",
+            "BEAGLE_PORT": "off",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
 

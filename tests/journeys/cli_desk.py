@@ -31,6 +31,11 @@ services:
 """
 
 
+def environment() -> dict[str, str]:
+    """Of a `beagle`: two of them would clash at the usual port, and few tests are about HTTP."""
+    return {"BEAGLE_PORT": "off", **os.environ}
+
+
 def eventually(answer: Callable[[], Any], seconds: float = DEADLINE) -> Any:
     """The first true answer; fails when there is none in time."""
     deadline = time.monotonic() + seconds
@@ -50,7 +55,12 @@ class Run:
         self._said, self._complained = folder / f"{number}.said", folder / f"{number}.complained"
         with self._said.open("wb") as said, self._complained.open("wb") as complained:
             self.process = subprocess.Popen(
-                [BEAGLE, *map(str, words)], cwd=folder, stdout=said, stderr=complained, stdin=subprocess.DEVNULL
+                [BEAGLE, *map(str, words)],
+                cwd=folder,
+                env=environment(),
+                stdout=said,
+                stderr=complained,
+                stdin=subprocess.DEVNULL,
             )
 
     @property
@@ -95,6 +105,7 @@ class Desk:
         return subprocess.run(
             [BEAGLE, *map(str, words)],
             cwd=self.folder / inside,
+            env=environment(),
             capture_output=True,
             text=True,
             timeout=DEADLINE,

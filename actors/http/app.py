@@ -1,0 +1,37 @@
+"""The HTTP gateway as an ASGI app: it turns calls into the orders and questions of `beagle.commands`, and asks.
+
+Handlers are synchronous and run in the thread pool of the web framework. Nothing here knows an actor, the store or the
+bus: whatever is asked goes over the bus, as from any other front end.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from actors.http import errors, openapi
+from actors.http.asking import Ask
+from actors.http.commands import commands
+from actors.http.guard import Guard
+from beagle.setting_checks import split
+from beagle.settings import Settings
+
+API = "/api/v1"
+
+
+def make_app(ask: Ask, settings: Settings) -> ASGIApp:
+    """`ask` may block; it raises what the actors refused with."""
+    app = FastAPI(title="Beagle", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    errors.install(app)
+    app.include_router(commands(ask), prefix=API)
+    openapi.install(app)
+    guarded = Guard(app, settings)
+    # Outermost, so that a page of a known origin may read refusals too; a preflight needs no token.
+    return CORSMiddleware(
+        guarded,
+        allow_origins=split(settings.origins),
+        allow_methods=["DELETE", "GET", "HEAD", "POST", "PUT"],
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "type"],
+        expose_headers=["Link", "X-Total-Count"],
+    )

@@ -1,0 +1,188 @@
+"""What every call passes before anything of it is read: who may call, from which page, by which name, and how much.
+
+The body is read here, whole and within a time, so that no handler ever waits for a slow one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from actors.http.errors import UPLOAD, Declined, declined, surprised
+from beagle.documents import MOST_BYTES
+from beagle.setting_checks import split
+from beagle.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 1 << 20
+# The parts of a form have headers too.
+LARGEST_UPLOAD = MOST_BYTES + 64 * 1024
+SAFE = {"GET", "HEAD", "OPTIONS"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_JSON = "application/json"
+_FORM = "multipart/form-data"
+
+
+class Guard:
+    """Around the whole app."""
+
+    # How many seconds a body may take.
+    body_within = 20.0
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._token = settings.token.encode()
+        self._origins = frozenset(split(settings.origins))
+        self._is_known = known_hosts(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers, sends = Headers(scope=scope), _hardened(send)
+        try:
+            self._check(scope["method"], scope["path"], headers)
+            receive = await self._read(scope, headers, receive)
+        except Declined as no:
+            await declined(scope["path"], no.status, str(no))(scope, receive, sends)
+            return
+        except ConnectionError:
+            return
+        await self._answered(scope, receive, sends)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:  # the last door: no caller is shown a traceback
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            if not begun:
+                await surprised(scope["path"])(scope, receive, send)
+
+    def _check(self, method: str, path: str, headers: Headers) -> None:
+        host = headers.get("host", "")
+        name = urlsplit(f"//{host}").hostname if host and "/" not in host and "@" not in host else None
+        if name is None or not self._is_known(name):
+            raise Declined(
+                HTTPStatus.FORBIDDEN,
+                f"this gateway is not called {host[:100]!r}; name it in BEAGLE_HOSTS if that is one of its names",
+            )
+        if method not in SAFE:
+            self._check_origin(host, headers)
+        if self._token and not self._is_borne(headers):
+            raise Declined(HTTPStatus.UNAUTHORIZED, "this gateway asks for a token: Authorization: Bearer <token>")
+        if method not in SAFE:
+            _check_content(path, headers)
+
+    def _check_origin(self, host: str, headers: Headers) -> None:
+        """Browsers send it with every call that changes something: a strange page may not make its visitors do that."""
+        origin = headers.get("origin")
+        if origin is None:
+            strange = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+        else:
+            strange = origin not in self._origins and urlsplit(origin).netloc.lower() != host.lower()
+        if strange:
+            raise Declined(
+                HTTPStatus.FORBIDDEN,
+                f"pages of {(origin or 'other sites')[:100]} may change nothing here; name their origin in"
+                " BEAGLE_ORIGINS if they are to",
+            )
+
+    def _is_borne(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        # Of the same time for a wrong first letter as for a wrong last one.
+        return hmac.compare_digest(given.strip().encode(), self._token) and scheme.lower() == "bearer"
+
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+        """The same call, its body already here."""
+        most = LARGEST_UPLOAD if scope["path"] == UPLOAD else LARGEST_BODY
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > most:
+            raise _too_large(most)
+        try:
+            body = await asyncio.wait_for(_whole(receive, most), self.body_within)
+        except TimeoutError:
+            sentence = f"the body did not arrive within {self.body_within:g} s"
+            raise Declined(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return again
+
+
+def known_hosts(settings: Settings) -> Callable[[str], bool]:
+    """Whether a client may call the gateway by a name: one that only an attacker's DNS leads here is none of ours."""
+    names = {settings.host.lower(), *(name.lower() for name in split(settings.hosts)), *LOOPBACK}
+    names |= {urlsplit(url).hostname or "" for url in (settings.server, settings.experiment_server)}
+    everywhere = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104 - it is compared, not bound
+    if everywhere:
+        names.add(socket.gethostname().lower())
+    return lambda name: name in names or (everywhere and _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_content(path: str, headers: Headers) -> None:
+    """A form or plain text is what a strange page can send without being asked; and nothing here reads them."""
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    right = _FORM if path == UPLOAD else _JSON
+    if has_body and kind != right:
+        raise Declined(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type is {kind[:100] or 'not given'}; send {right}"
+        )
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large(most: int) -> Declined:
+    return Declined(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {most // 1024} KiB; make it smaller")
+
+
+def _hardened(send: Send) -> Send:
+    async def hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return hardened
