@@ -200,9 +200,15 @@ class GuestSession:
 def open_session(folder: Path, *, settings: Settings = EMBEDDED, scheduling: bool, cast: Cast | None = None) -> Session:
     """Own the folder and start the actors here, or speak to the process that owns it; apart, speak over the bus.
 
+    With a `server`, speak to that gateway, whatever else is set.
+
     With `scheduling` this process also runs the searches and the queue; without, it starts no experiment. Raises
     `InvalidInput` for a folder that is none of ours, `Unavailable` when its owner does not answer.
     """
+    if settings.server:
+        from actors.http_session import HttpSession  # noqa: PLC0415 - its library costs 0.1 s, and most have no server
+
+        return HttpSession(settings)
     if settings.apart:
         return BusSession(settings)
     plugins.orchestrator(settings.orchestrator)

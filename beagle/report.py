@@ -2,7 +2,7 @@
 
 Runs in the user's process: the standard library only, and nothing done at import. Without Beagle around it, the same
 program runs as it is and prints what it would have reported. Safe from any thread, and after a fork. Over
-RabbitMQ it needs pika too, which `report_amqp` loads.
+RabbitMQ it needs pika too, which `report_publisher` loads.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def completed() -> None:
 
 def _append(url: str, line: str, *, last: bool = False) -> None:
     """One write for each line: with O_APPEND it lands whole or, on a full disk, as the last of its file."""
-    if url.startswith(("amqp://", "amqps://")):
-        from beagle.report_amqp import send  # noqa: PLC0415 - threads and sockets, which a file needs none of
+    if url.startswith(("amqp://", "amqps://", "http://", "https://")):
+        from beagle.report_publisher import send  # noqa: PLC0415 - threads and sockets, which a file needs none of
 
         send(url, line, last=last)
         return
@@ -80,7 +80,7 @@ def _open(key: tuple[int, str]) -> int:
 
 def _folder(url: str) -> str:
     if not url.startswith("file:///"):
-        raise ValueError(f"BEAGLE_REPORT_URL is {url!r}; it must be amqp://… or file:// and an absolute path")
+        raise ValueError(f"BEAGLE_REPORT_URL is {url!r}; it must be amqp://…, http://… or file:// and an absolute path")
     return url.removeprefix("file://")
 
 

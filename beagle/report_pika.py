@@ -19,24 +19,12 @@ from pika.exceptions import (
     UnroutableError,
 )
 
+from beagle.report_away import Away, Busy
+
 EXCHANGE = "beagle.metrics"
 # Where the program has no logging, Python would print each lost connection to its standard error.
 logging.getLogger("pika").addHandler(logging.NullHandler())
 _ACCESS_REFUSED, _NOT_ALLOWED = 403, 530
-
-
-class Away(Exception):
-    """The broker is not there, and what became of the last message is not known. Connect anew, and publish it again.
-
-    `shut_out`: it is there, and lets this program in no more, or not yet.
-    """
-
-    def __init__(self, error: Exception) -> None:
-        said = " ".join(str(error).split())  # pika's own often say nothing but their class
-        super().__init__(f"{type(error).__name__}: {said}" if said else type(error).__name__)
-        closed = isinstance(error, ChannelClosedByBroker | ConnectionClosedByBroker)
-        refused = isinstance(error, ProbableAuthenticationError | ProbableAccessDeniedError)
-        self.shut_out = refused or (closed and error.args[0] in {_ACCESS_REFUSED, _NOT_ALLOWED})
 
 
 class Wire:
@@ -45,20 +33,19 @@ class Wire:
     def __init__(self, url: str) -> None:
         asked = parse_qs(urlsplit(url).query)
         self._exchange, self._key = asked.get("exchange", [EXCHANGE])[0], asked.get("key", [""])[0]
-        self.trouble = ""
         try:
             self._connection = BlockingConnection(_parameters(url))
         except Exception as error:
-            raise Away(error) from error
+            raise _away(error) from error
         try:
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
         except Exception as error:
             self.close()
-            raise Away(error) from error
+            raise _away(error) from error
 
-    def publish(self, body: bytes, source: str, sequence: int) -> bool:
-        """True once it is on disk and in its queue; False when the broker did not take it now, as `trouble` says."""
+    def publish(self, body: bytes, source: str, sequence: int) -> None:
+        """Returns once it is on disk and in its queue. Raises `Away` and `Busy`."""
         properties = BasicProperties(  # type: ignore[no-untyped-call] # its other parameters have types
             content_type="application/json" if body.startswith(b"{") else "text/plain",
             delivery_mode=2,
@@ -69,22 +56,29 @@ class Wire:
         try:
             self._channel.basic_publish(self._exchange, self._key, body, properties, mandatory=True)
         except (NackError, UnroutableError) as error:
-            self.trouble = "its queue takes no more" if isinstance(error, NackError) else "no queue takes it"
-            return False
+            full = isinstance(error, NackError)
+            raise Busy("its queue takes no more" if full else "no queue takes it") from error
         except Exception as error:
-            raise Away(error) from error
-        return True
+            raise _away(error) from error
 
     def tend(self) -> None:
         """Send and answer heartbeats; to be called every few seconds while nothing is published."""
         try:
             self._connection.process_data_events(0)
         except Exception as error:
-            raise Away(error) from error
+            raise _away(error) from error
 
     def close(self) -> None:
         with suppress(AMQPError, OSError):
             self._connection.close()
+
+
+def _away(error: Exception) -> Away:
+    said = " ".join(str(error).split())  # pika's own often say nothing but their class
+    closed = isinstance(error, ChannelClosedByBroker | ConnectionClosedByBroker)
+    refused = isinstance(error, ProbableAuthenticationError | ProbableAccessDeniedError)
+    shut_out = refused or (closed and error.args[0] in {_ACCESS_REFUSED, _NOT_ALLOWED})
+    return Away(f"{type(error).__name__}: {said}" if said else type(error).__name__, shut_out=shut_out)
 
 
 def _parameters(url: str) -> URLParameters:

@@ -253,6 +253,11 @@ class Settings:
         """Whether the bus is one that other processes reach."""
         return self.bus != MEMORY
 
+    @property
+    def remote(self) -> bool:
+        """Whether commands speak to actors elsewhere, and to no state folder: over a bus, or to a gateway."""
+        return self.apart or bool(self.server)
+
 
 TABLE: dict[str, Setting] = {
     row.name: Setting(name=row.name, default=getattr(Settings(), row.name), **row.metadata) for row in fields(Settings)

@@ -28,7 +28,7 @@ TELL_AFTER = 4.0
 
 
 class Telling:
-    """A session over the bus, which says once what it waits for when an answer takes long."""
+    """A session with actors elsewhere, which says once what it waits for when an answer takes long."""
 
     owner = False
 
@@ -65,7 +65,7 @@ def opened(settings: Settings, *, scheduling: bool = False) -> Iterator[Session]
     session: Session | None = None
     try:
         session = open_session(folder, settings=settings, scheduling=scheduling)
-        yield Telling(session) if settings.apart else session
+        yield Telling(session) if settings.remote else session
     except (BeagleError, OSError):
         raise
     except Exception as error:
@@ -87,7 +87,7 @@ def pages(session: Session, question: Callable[[Cursor | None], Message], key: s
 
 def located(settings: Settings) -> Settings:
     """With the folder that a command without a project file means. Raises `NotFound` when there is none."""
-    return settings if settings.apart else replace(settings, folder=str(_state_folder(settings.folder)))
+    return settings if settings.remote else replace(settings, folder=str(_state_folder(settings.folder)))
 
 
 def _state_folder(asked: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from actors.cli.output import Format
-from beagle.settings import FILE, TABLE, Chosen, hide_secrets, load
+from beagle.settings import FILE, TABLE, Chosen, Settings, hide_secrets, load
 
 # What a command needs to find the system that it speaks to.
-_SESSION = ("folder", "orchestrator", "bus", "store")
+_SESSION = ("server", "token", "folder", "orchestrator", "bus", "store")
 _FILE_OPTION = Annotated[
     str | None, typer.Option("--settings", metavar="FILE", help="Settings, as BEAGLE_SETTINGS names them too.")
 ]
@@ -41,9 +42,16 @@ def speaks(command: Callable[..., None]) -> Callable[..., None]:
     """For a command that speaks to a system: options for where that is; its first argument is the `Settings`."""
 
     def with_settings(chosen: Chosen, **given: object) -> None:
-        command(chosen.settings, **given)
+        command(_meant(chosen), **given)
 
     return _with(command, with_settings, _SESSION)
+
+
+def _meant(chosen: Chosen) -> Settings:
+    """A flag that names another system is stronger than a server in the environment, which is meant for every day."""
+    by_flag = {name for name in ("server", "folder", "bus") if chosen.sources[name] == TABLE[name].flag}
+    elsewhere = by_flag and "server" not in by_flag
+    return replace(chosen.settings, server="") if elsewhere else chosen.settings
 
 
 def settable(command: Callable[..., None]) -> Callable[..., None]:
@@ -76,4 +84,4 @@ def _option(name: str) -> object:
     return Annotated[str | None, typer.Option(setting.flag, metavar=_METAVARS.get(name, "TEXT"), help=setting.meaning)]
 
 
-_METAVARS = {"bus": "URL", "metrics_bus": "URL", "store": "URL", "management": "URL", "folder": "DIR"}
+_METAVARS = {"server": "URL", "bus": "URL", "metrics_bus": "URL", "store": "URL", "management": "URL", "folder": "DIR"}

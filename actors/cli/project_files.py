@@ -103,7 +103,7 @@ def _guessed(project: Path, text: str) -> Path | None:
 
 def _unfit(template: Template, settings: Settings) -> list[str]:
     """Why its orchestrator cannot run it. Apart, the gateway says so: experiments do not run on this machine."""
-    if settings.apart:
+    if settings.remote:
         return []
     with tempfile.TemporaryDirectory(prefix="beagle-check-") as scratch:
         checking = plugins.made(Path(scratch), settings)

@@ -57,7 +57,7 @@ class Run:
     def to_the_end(self) -> int:
         silences = 0
         while True:
-            owner = not self.settings.apart
+            owner = not self.settings.remote
             try:
                 with opened(self.settings, scheduling=True) as session:
                     owner = session.owner
@@ -66,11 +66,11 @@ class Run:
                 silences += 1
                 if owner or not self._goes_on_elsewhere(error, silences):
                     raise
-                if self.interrupts.wait(LONGEST_WAIT) and self.settings.apart:
+                if self.interrupts.wait(LONGEST_WAIT) and self.settings.remote:
                     return self._detached()
 
     def _goes_on_elsewhere(self, error: Unavailable, silences: int) -> bool:
-        if not self.settings.apart:
+        if not self.settings.remote:
             return silences <= MOST_SILENCES
         if not self.followers:
             return False  # it has not been submitted

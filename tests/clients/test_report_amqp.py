@@ -8,8 +8,9 @@ import pytest
 from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
-from beagle.report_amqp import Publisher
-from beagle.report_pika import Away, Wire
+from beagle.report_away import Away
+from beagle.report_pika import Wire
+from beagle.report_publisher import Publisher
 from tests.clients.ingest import KEY, Ingest, ended, program, until_line
 from tests.journeys.beagle_run import eventually
 from tests.servers.keeper import free_ports
@@ -92,7 +93,7 @@ if child: sys.exit(os.waitpid(child, 0)[1])
 def test_its_thread_loads_no_module(ingest):
     """A child that is forked while a thread loads a module waits for that for ever."""
     text = """
-import json, beagle.report_amqp, beagle.report_pika  # as the first report does
+import json, beagle.report_publisher, beagle.report_pika  # as the first report does
 before = set(sys.modules)
 beagle.report(cost=1)
 beagle.completed()
@@ -244,7 +245,7 @@ def waiting(publisher: Publisher) -> list[str]:
 
 @pytest.fixture
 def full(nowhere):
-    publisher = Publisher(nowhere, most=5)
+    publisher = Publisher(nowhere, Wire, most=5)
     yield publisher
     publisher.close()
 
@@ -294,5 +295,5 @@ def test_without_pika_what_is_reported_is_printed_where_it_is_read_too(nowhere):
 
 
 def test_pika_is_loaded_only_when_something_is_reported_over_rabbitmq():
-    text = "beagle.parameters(); assert not {'pika', 'beagle.report_amqp'} & set(sys.modules)"
+    text = "beagle.parameters(); assert not {'pika', 'beagle.report_publisher'} & set(sys.modules)"
     assert ended(program(text, "amqp://127.0.0.1:1/")) == ("", "")

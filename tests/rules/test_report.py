@@ -99,8 +99,8 @@ def test_a_report_of_nothing_is_refused(folder):
 
 
 def test_a_report_that_can_go_nowhere_is_refused(monkeypatch):
-    monkeypatch.setenv("BEAGLE_REPORT_URL", "http://host/")
-    with pytest.raises(ValueError, match="it must be amqp://… or file:// and an absolute path"):
+    monkeypatch.setenv("BEAGLE_REPORT_URL", "ftp://host/")
+    with pytest.raises(ValueError, match="it must be amqp://…, http://… or file:// and an absolute path"):
         beagle.report(accuracy=0.5)
 
 

@@ -1,4 +1,4 @@
-"""Takes a training program's reports to RabbitMQ, from a thread of its own: training never waits for a broker.
+"""Takes a training program's reports to RabbitMQ or a gateway, from a thread of its own: training never waits for them.
 
 What is not there yet waits in memory, bounded. At the program's end there is a bound for it too, and a sentence about
 what did not arrive. The standard library only, until something is reported.
@@ -14,13 +14,16 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from beagle.report_away import Away, Busy, Refused
+
 # Reports that wait: a few minutes of a busy program, and a few megabytes.
 MOST_WAITING = 10_000
-# Seconds that the end of a program waits for a broker; BEAGLE_REPORT_WAIT says otherwise.
+# Seconds that the end of a program waits for whoever takes reports; BEAGLE_REPORT_WAIT says otherwise.
 LONGEST_WAIT = 30.0
 # Seconds that it waits for one that does not let it in: an attempt that is over is over.
 _SHUT_OUT_WAIT = 2.0
@@ -36,21 +39,21 @@ class _Item:
 
 
 class _Wire(Protocol):
-    """`beagle.report_pika.Wire`, of which nothing is loaded before the thread runs."""
+    """`beagle.report_pika.Wire` or `beagle.report_http.Wire`, whichever was loaded."""
 
-    trouble: str
-
-    def publish(self, body: bytes, source: str, sequence: int) -> bool: ...
+    def publish(self, body: bytes, source: str, sequence: int) -> None: ...
 
     def tend(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Publisher:
     """The reports of this process to one address. `put` from any thread."""
 
-    def __init__(self, url: str, *, most: int = MOST_WAITING) -> None:
+    def __init__(self, url: str, wire: Callable[[str], _Wire], *, most: int = MOST_WAITING) -> None:
         service = os.environ.get("BEAGLE_SERVICE") or "main"
-        self._url, self._most = url, most
+        self._url, self._wire, self._most = url, wire, most
         self.source = f"{service}-{os.getpid()}-{os.urandom(6).hex()}"
         self._changed = threading.Condition()
         self._waiting: deque[_Item] = deque()
@@ -58,6 +61,8 @@ class Publisher:
         self._count = 0
         self._closing = False
         self.dropped = 0
+        # Those that will never be taken.
+        self.refused = 0
         self.trouble = ""
         self._shut_out = False
         self._thread = threading.Thread(target=self._run, name="beagle.report", daemon=True)
@@ -86,7 +91,7 @@ class Publisher:
             return self._left()
 
     def close(self) -> None:
-        """Take leave of the broker. What waits is lost."""
+        """Take leave of whoever takes reports. What waits is lost."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -103,12 +108,10 @@ class Publisher:
                 return
 
     def _run(self) -> None:
-        from beagle.report_pika import Away, Wire  # noqa: PLC0415 - `send` has loaded it by now
-
         pause = _FIRST_PAUSE
         while not self._closing:
             try:
-                wire = Wire(self._url)
+                wire = self._wire(self._url)
                 self._shut_out, pause = False, _FIRST_PAUSE
                 try:
                     self._publish(wire)
@@ -126,16 +129,24 @@ class Publisher:
             if item is None:
                 wire.tend()
                 continue
-            arrived = False
+            settled = False
             try:
-                arrived = wire.publish(item.body, self.source, item.sequence)
+                wire.publish(item.body, self.source, item.sequence)
+                settled, self._shut_out, pause = True, False, _FIRST_PAUSE
+            except Refused as error:
+                settled = True
+                self._refuse(str(error))
+            except Busy as error:
+                self.trouble = str(error)
+                pause = max(pause, error.seconds)
             finally:
-                self._settle(item, arrived=arrived)
-            if arrived:
-                pause = _FIRST_PAUSE
-            else:
-                self.trouble = wire.trouble
+                self._settle(item, settled=settled)
+            if not settled:
                 pause = self._rest(pause)
+
+    def _refuse(self, sentence: str) -> None:
+        self.refused += 1
+        tell(f"a report was not taken, and is not sent again: {sentence}")
 
     def _next(self) -> _Item | None:
         with self._changed:
@@ -146,10 +157,10 @@ class Publisher:
             self._sending = self._waiting.popleft()
             return self._sending
 
-    def _settle(self, item: _Item, *, arrived: bool) -> None:
+    def _settle(self, item: _Item, *, settled: bool) -> None:
         with self._changed:
             self._sending = None
-            if not arrived:
+            if not settled:
                 self._waiting.appendleft(item)
             self._changed.notify_all()
 
@@ -162,6 +173,7 @@ class Publisher:
         return min(_LONGEST_PAUSE, pause * 2)
 
 
+_PORTS = {"amqp": 5672, "amqps": 5671, "http": 80}
 # Of this process: a forked child has none yet, and its parent's reports are its parent's.
 _publishers: dict[str, Publisher] = {}
 _lock = threading.Lock()
@@ -169,23 +181,35 @@ _lock = threading.Lock()
 
 def send(url: str, line: str, *, last: bool = False) -> None:
     """Returns at once, but for the last line of an experiment: that is waited for, within a bound."""
-    if importlib.util.find_spec("pika") is None:
-        _tell("pika is not installed here, so reports are printed, where Beagle reads them too")
+    over_amqp = url.startswith(("amqp://", "amqps://"))
+    if over_amqp and importlib.util.find_spec("pika") is None:
+        tell("pika is not installed here, so reports are printed, where Beagle reads them too")
         print(line, flush=True)  # noqa: T201 - as said
         return
     # Here and not in the thread: a child that is forked while a thread loads a module could never load it itself.
-    import beagle.report_pika  # noqa: F401, PLC0415 - a third of a second, only where it is needed
-
+    wire = _over_amqp() if over_amqp else _over_http()
     with _lock:
         publisher = _publishers.get(url)
         if publisher is None:
-            if "key=" not in urlsplit(url).query:
+            if over_amqp and "key=" not in urlsplit(url).query:
                 raise ValueError("BEAGLE_REPORT_URL names no routing key: it must end with ?key=metric.…")
-            publisher = _publishers[url] = Publisher(url)
+            publisher = _publishers[url] = Publisher(url, wire)
             _flush_at_exit()
     publisher.put(line, last=last)
     if last:
         publisher.flush(_longest_wait())
+
+
+def _over_amqp() -> Callable[[str], _Wire]:
+    from beagle.report_pika import Wire  # noqa: PLC0415 - a third of a second, only where it is needed
+
+    return Wire
+
+
+def _over_http() -> Callable[[str], _Wire]:
+    from beagle.report_http import Wire  # noqa: PLC0415 - 50 ms, the same
+
+    return Wire
 
 
 def _finish() -> None:
@@ -196,7 +220,10 @@ def _finish() -> None:
         lost = left + publisher.dropped
         if lost:
             place = urlsplit(url)
-            _tell(f"{lost} reports did not arrive at {place.hostname}:{place.port or 5672} ({publisher.trouble})")
+            where = f"{place.hostname}:{place.port or _PORTS.get(place.scheme, 443)}"
+            tell(f"{lost} reports did not arrive at {where} ({publisher.trouble})")
+        if publisher.refused > 1:
+            tell(f"{publisher.refused} reports were not taken")
     _publishers.clear()
 
 
@@ -220,7 +247,8 @@ def _longest_wait() -> float:
         return LONGEST_WAIT
 
 
-def _tell(sentence: str) -> None:
+def tell(sentence: str) -> None:
+    """To the user, once."""
     if sentence not in _told:
         _told.add(sentence)
         print(f"beagle: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - there is no other way to a user here
