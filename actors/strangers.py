@@ -10,15 +10,23 @@ from typing import ClassVar
 from actors.base import Handlers, World
 from actors.crew import Crew
 from actors.in_order import InOrder
-from beagle import lifecycle
 from beagle.bucket import Allowance, Bucket
 from beagle.errors import NotFound, Refused
-from beagle.experiment import Experiment, State
+from beagle.experiment import Experiment
 from beagle.messages import AnyMessage, EndingRelayed, MetricsReported, Report
 from beagle.metric_lines import Reading
-from beagle.metrics import crossing
 from beagle.ports import Store, paged
-from beagle.raw_metrics import Name, Published, as_report, attempt_of, name_of, read_body, sent_at
+from beagle.raw_metrics import (
+    Name,
+    Published,
+    as_report,
+    attempt_of,
+    has_begun,
+    matters,
+    name_of,
+    read_body,
+    sent_at,
+)
 from bus.metric_keys import speaker
 from bus.port import Delivery
 from bus.routes import ROUTES
@@ -37,18 +45,6 @@ def is_raw(delivery: Delivery) -> bool:
 
 def too_fast(world: World) -> str:
     return f"more than {world.allowance.rate:g} messages came in a second: what came beyond was not kept"
-
-
-def has_begun(experiment: Experiment, attempt: int) -> bool:
-    """Whether there may be metrics of this attempt: it runs or has run, and its experiment is not being deleted."""
-    waits = experiment.state is State.QUEUE
-    return experiment.state is not State.DELETED and attempt <= experiment.attempt - waits
-
-
-def matters(experiment: Experiment, attempt: int, report: Report) -> bool:
-    """Whether it may end the attempt: such a one is kept, however much came before it."""
-    ends = report.completed or crossing(experiment, report.values) is not None
-    return ends and lifecycle.runs(experiment, attempt)
 
 
 class Dropped:

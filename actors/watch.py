@@ -17,7 +17,7 @@ from actors.account import Account
 from actors.ahead import Ahead, LookingAhead
 from actors.base import RETRY_AFTER, Handlers, World
 from actors.crew import Crew
-from actors.strangers import NOT_BEGUN, Buckets, Dropped, has_begun, is_raw, matters, report_of, too_fast
+from actors.strangers import NOT_BEGUN, Buckets, Dropped, is_raw, report_of, too_fast
 from beagle import lifecycle, removal
 from beagle.errors import BeagleError, NotFound, Refused, Unavailable
 from beagle.experiment import Completed, Event, Experiment, State, TimedOut
@@ -25,6 +25,7 @@ from beagle.members import Membership
 from beagle.messages import AnyMessage, ExperimentChanged, MetricsReported, WorkloadEnded, WorkloadLaunched
 from beagle.metrics import after_exit, crossing
 from beagle.project import Definition
+from beagle.raw_metrics import has_begun, matters
 from beagle.records import Metric
 from bus.port import Delivery
 
@@ -78,6 +79,8 @@ class ExperimentMonitor(LookingAhead):
         self._account: Account | None = None
         self._due = math.inf
         self._leaving = False
+        # Whether its programs were heard themselves: then there may be metrics before its launch is told.
+        self._was_heard = False
 
     def may_end(self, metrics: MetricsReported) -> bool:
         experiment = self._experiment
@@ -101,7 +104,7 @@ class ExperimentMonitor(LookingAhead):
         return self._read_raw(delivery) if is_raw(delivery) else super().read_one(delivery)
 
     def _read_raw(self, delivery: Delivery) -> MetricsReported:
-        experiment = self._begun()
+        experiment, self._was_heard = self._begun(), True
         report = report_of(self.world.store, delivery, self._identity, self._attempt)
         if not matters(experiment, self._attempt, report) and not self._links.buckets.take(self._identity):
             self._refuse(too_fast(self.world))
@@ -148,7 +151,7 @@ class ExperimentMonitor(LookingAhead):
 
     def on_workload_launched(self, message: WorkloadLaunched) -> None:
         experiment = self._reload()
-        if message.fresh and self._links.membership.alone:
+        if message.fresh and self._links.membership.alone and not self._was_heard:
             self._account = self._begin()
         elif self._account is None:
             self._load()

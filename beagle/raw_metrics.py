@@ -10,10 +10,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from beagle import lifecycle
 from beagle.experiment import Experiment, State
 from beagle.messages import Report
 from beagle.metric_lines import LONGEST_LINE, Reading, read_line, short
+from beagle.metrics import crossing
 
+# The header by which the gateway says that a report came to it over HTTP.
+WAY = "via"
 _LONGEST_SOURCE = 200
 _LARGEST_SEQUENCE = 2**63 - 1
 
@@ -62,7 +66,8 @@ def name_of(published: Published) -> Name:
     """
     source, sequence = published.headers.get("source"), _whole(published.headers.get("sequence"))
     if isinstance(source, str) and source and sequence is not None:
-        return Name(f"amqp/{_printable(source)}", sequence)
+        way = "http" if published.headers.get(WAY) == "http" else "amqp"
+        return Name(f"{way}/{_printable(source)}", sequence)
     if published.message_id:
         return Name(f"message/{_printable(published.message_id)}", 0)
     digest = hashlib.sha256(f"{published.sent_at}\n".encode() + published.body).hexdigest()
@@ -89,6 +94,18 @@ def attempt_of(experiment: Experiment, sent_at: float | None) -> int:
     started = experiment.state is not State.QUEUE
     late = sent_at is not None and sent_at + 1 <= (experiment.claimed_at or -math.inf)
     return max(1, experiment.attempt - (not started or late))
+
+
+def has_begun(experiment: Experiment, attempt: int) -> bool:
+    """Whether there may be metrics of this attempt: it runs or has run, and its experiment is not being deleted."""
+    waits = experiment.state is State.QUEUE
+    return experiment.state is not State.DELETED and attempt <= experiment.attempt - waits
+
+
+def matters(experiment: Experiment, attempt: int, report: Report) -> bool:
+    """Whether it may end the attempt: such a one is kept, however much came before it."""
+    ends = report.completed or crossing(experiment, report.values) is not None
+    return ends and lifecycle.runs(experiment, attempt)
 
 
 def _whole(value: object) -> int | None:

@@ -15,6 +15,27 @@ from bus.memory_queues import MemoryConsumer, Queue, Queues, Waiting
 from bus.port import DeadLetter, Delivery, Headers
 from bus.routes import DELIVERY_LIMIT, EVENTS, LARGEST_BODY, LONGEST_QUEUE, Binding, address
 
+# What an actor may take for one that the whole process waits behind.
+HANDLED_WITHIN = 10.0
+
+
+class _Answer:
+    """Waited for by one thread, and given by another."""
+
+    def __init__(self) -> None:
+        self._there = threading.Event()
+        self._text = ""
+
+    def take(self, answer: Answer) -> None:
+        self._text = json.dumps(answer)
+        self._there.set()
+
+    def wait(self, timeout: float, what: str) -> Answer:
+        if not self._there.wait(timeout):
+            raise Unavailable(f"{what} was not answered within {timeout:g} s")
+        answer: Answer = json.loads(self._text)
+        return answer
+
 
 class MemoryBus:
     """Delivery happens in the thread that publishes or acknowledges; consumers only hand over to their inbox."""
@@ -39,19 +60,30 @@ class MemoryBus:
         fitting(body, LARGEST_BODY)
         self._put(Waiting(0, body, exchange, key, own=False, message_id=message_id, type="", headers=headers or {}))
 
+    def entrust(
+        self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
+    ) -> Answer:
+        fitting(body, LARGEST_BODY)
+        answer = _Answer()
+        self._put(
+            Waiting(
+                0,
+                body,
+                exchange,
+                key,
+                own=False,
+                message_id=message_id,
+                type="",
+                headers=headers or {},
+                answer=answer.take,
+            )
+        )
+        return answer.wait(HANDLED_WITHIN, "what was entrusted to the bus")
+
     def request(self, message: AnyMessage, *, timeout: float) -> Answer:
-        answered = threading.Event()
-        answers: list[str] = []
-
-        def take(answer: Answer) -> None:
-            answers.append(json.dumps(answer))
-            answered.set()
-
-        self._publish(message, take)
-        if not answered.wait(timeout):
-            raise Unavailable(f"{type(message).__name__} was not answered within {timeout:g} s")
-        answered_with: Answer = json.loads(answers[0])
-        return answered_with
+        answer = _Answer()
+        self._publish(message, answer.take)
+        return answer.wait(timeout, type(message).__name__)
 
     def consume(self, queue: str, deliver: Callable[[Delivery], None], *, prefetch: int) -> MemoryConsumer:
         with self._lock:

@@ -79,6 +79,14 @@ class Bus(Protocol):
         Raises as `publish` does, and both raise `InvalidInput` for what is longer than is taken.
         """
 
+    def entrust(
+        self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
+    ) -> Answer:
+        """As `publish_raw`, and returns once it outlives this process: a broker has it, or its receiver has handled it.
+
+        Then this is what the receiver answered; a broker answers nothing. Raises `Unavailable` when nobody did in time.
+        """
+
     def request(self, message: AnyMessage, *, timeout: float) -> Answer:
         """Publish and wait for the answer; `Unavailable` after `timeout` seconds without one."""
 

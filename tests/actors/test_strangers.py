@@ -10,11 +10,12 @@ from pykka import ActorRegistry
 
 from actors.measures import Measures
 from actors.monitor import Monitor
-from actors.strangers import NOT_BEGUN, NOT_ITS_QUEUE, Dropped, has_begun, is_raw
+from actors.strangers import NOT_BEGUN, NOT_ITS_QUEUE, Dropped, is_raw
 from actors.watch import ExperimentMonitor
 from beagle.bucket import Allowance
 from beagle.experiment import Claimed, Deleted, Launched, Paused, State
 from beagle.messages import EndingRelayed, MetricsReported, Report, WorkloadEnded, encode
+from beagle.raw_metrics import has_begun
 from beagle.records import Summary
 from bus.metric_keys import topic
 from bus.port import Delivery

@@ -8,10 +8,11 @@ import threading
 import pytest
 
 from beagle.commands import ShowProject
+from beagle.errors import Unroutable
 from beagle.messages import MetricsReported, Report, decode
 from bus.port import Delivery
-from bus.routes import COMMANDS, METRICS
-from tests.contracts.inbox import Inbox, eventually, projects_of, publish
+from bus.routes import COMMANDS, METRICS, metric_key
+from tests.contracts.inbox import PATIENCE, Inbox, eventually, projects_of, publish
 
 # Publish, consume, settle --------------------------------------------------------------------------------------------
 
@@ -190,3 +191,23 @@ def test_a_nudge_arrives_in_one_order_with_what_is_published(bus):
         publish(bus, str(number + 1))
     assert projects_of(inbox.first(40)) == [str(number) for number in range(40)]
     assert all(delivery.own and delivery.type == "ShowProject" for delivery in inbox.deliveries)
+
+
+def test_what_is_entrusted_comes_as_a_strangers_with_its_headers(bus):
+    inbox = Inbox(bus, "metrics.2")
+    key = metric_key("e" * 24, 1)
+    headers = {"source": "s"}
+    teller = threading.Thread(target=lambda: bus.entrust(METRICS, key, b"cost=1", message_id="m", headers=headers))
+    teller.start()
+    delivery = inbox.one()
+    assert (delivery.body, delivery.key, delivery.own) == (b"cost=1", key, False)
+    assert (delivery.message_id, delivery.headers["source"]) == ("m", "s")
+    delivery.ack()
+    delivery.answer({})
+    teller.join(PATIENCE)
+    assert not teller.is_alive()
+
+
+def test_what_no_queue_takes_is_not_entrusted_to_anyone(bus):
+    with pytest.raises(Unroutable):
+        bus.entrust(METRICS, "no.such.key.at.all", b"cost=1")
