@@ -16,13 +16,16 @@ _Begins = yaml.AliasEvent | yaml.ScalarEvent | yaml.CollectionStartEvent
 
 
 class Composer(yaml.SafeLoader):
-    """`problems` collects aliases, anchors and tags; everything else raises `InvalidInput` at once."""
+    """`problems` collects tags and aliases of nothing; everything else raises `InvalidInput` at once."""
 
     def __init__(self, text: str, filename: str) -> None:
         self.problems: list[str] = []
         self._filename = filename
         self._nodes = 0
         self._level = 0
+        # The line of each anchor, and the node of each that is complete.
+        self._anchored: dict[str, int] = {}
+        self._whole: dict[str, yaml.Node] = {}
         try:
             super().__init__(text)
         except yaml.reader.ReaderError as error:
@@ -40,24 +43,42 @@ class Composer(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: _Begins = self.peek_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent):
-            self._wrong(line, f"`*{event.anchor}` is an alias; write the value itself")
-            self.get_event()  # type: ignore[no-untyped-call]
-            return yaml.ScalarNode("", "", event.start_mark, event.end_mark)  # type: ignore[arg-type]
-        if event.anchor is not None:
-            self._wrong(line, f"`&{event.anchor}` is an anchor; aliases are not read, write values where they belong")
-            event.anchor = None
-        if event.tag is not None:
-            self._wrong(line, f"`{event.tag}` is a tag; write plain values, without it")
         self._nodes += 1
-        self._level += 1
         if self._nodes > MOST_NODES:
             self._refuse(line, f"has more than {MOST_NODES:,} values; make it smaller")
+        if isinstance(event, yaml.AliasEvent):
+            return self._aliased(event, line)
+        self._check_anchor(event.anchor, line)
+        if event.tag is not None:
+            self._wrong(line, f"`{event.tag}` is a tag; write plain values, without it")
+        self._level += 1
         if self._level > MOST_LEVELS:
             self._refuse(line, f"is nested deeper than {MOST_LEVELS} levels; make it flatter")
+        anchor = event.anchor
         node: yaml.Node | None = super().compose_node(parent, index)
         self._level -= 1
+        if anchor is not None and node is not None:
+            self._whole[anchor] = node
         return node
+
+    def _aliased(self, event: yaml.AliasEvent, line: int) -> yaml.Node:
+        """The node itself, as often as it is named: what that grows to is counted where it is written out."""
+        self.get_event()  # type: ignore[no-untyped-call]
+        name = str(event.anchor)
+        if name in self._whole:
+            return self._whole[name]
+        if name in self._anchored:
+            self._wrong(line, f"`*{name}` stands within the part that `&{name}` names; write it out there")
+        else:
+            self._wrong(line, f"`*{name}` names nothing before it; write `&{name}` before the part that it means")
+        return yaml.ScalarNode("", "", event.start_mark, event.end_mark)  # type: ignore[arg-type]
+
+    def _check_anchor(self, anchor: str | None, line: int) -> None:
+        if anchor is None:
+            return
+        first = self._anchored.setdefault(anchor, line)
+        if first != line or anchor in self._whole:
+            self._refuse(line, f"`&{anchor}` was given in line {first} already; call one of them otherwise")
 
     def _wrong(self, line: int, what: str) -> None:
         self.problems.append(f"{self._filename}:{line}: {what}")

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from beagle import plugins
 from beagle.definition_fields import Newer, Older, Optimization, Project, Retries, Shared
-from beagle.documents import Data, Place, read
+from beagle.documents import read
 from beagle.experiment import Failure, Value
 from beagle.fields import Reader
 from beagle.parameter_fields import read_parameters
+from beagle.plain import Data, Place
 from beagle.project import Definition
 from beagle.sentences import meant, shown
 

@@ -1,27 +1,21 @@
 """Reads YAML and JSON that came from outside as plain data, with the line of every field.
 
 Scalars are those of YAML 1.2: `on`, `yes` and `12:30` are text, `1e-3` is a number. Nothing in a document can
-construct an object, repeat a part by an alias, or grow beyond the limits below.
+construct an object, or grow beyond the limits; anchors, aliases and merge keys are read as YAML means them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import yaml
-
 from beagle.composer import MOST_LEVELS, Composer
 from beagle.errors import InvalidInput
-from beagle.scalars import joined, resolved
+from beagle.plain import Data, Place, Plain
 
 MOST_BYTES = 256 * 1024
-
-Data = dict[str, "Data"] | list["Data"] | str | int | float | bool | None
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +71,7 @@ def read_text(path: Path) -> str:
 
 
 def read(text: str, filename: str) -> Document:
-    """Raises `InvalidInput`: not YAML (JSON for a `.json`), too large, or with aliases, tags or repeated keys."""
+    """Raises `InvalidInput`: not YAML (JSON for a `.json`), too large, or with tags or repeated keys."""
     text = text.removeprefix("\ufeff")
     if len(text) > MOST_BYTES or len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise InvalidInput([_too_large(filename)])
@@ -88,60 +82,11 @@ def read(text: str, filename: str) -> Document:
     node = composer.composed()
     if node is None:
         raise InvalidInput([f"{filename}:1: is empty; write its fields as `name: value` lines"])
-    plain = _Plain(filename)
+    plain = Plain(filename, MOST_BYTES)
     data = plain.data(node, ())
     if composer.problems or plain.problems:
         raise InvalidInput([*composer.problems, *plain.problems])
     return Document(filename=filename, data=data, lines=plain.lines, written=plain.written)
-
-
-class _Plain:
-    """Turns nodes into plain data; remembers lines and texts, and every mistake that it met."""
-
-    def __init__(self, filename: str) -> None:
-        self.problems: list[str] = []
-        self.lines: dict[Place, int] = {}
-        self.written: dict[Place, str] = {}
-        self._filename = filename
-
-    def data(self, node: yaml.Node, place: Place) -> Data:
-        self.lines.setdefault(place, _line(node))
-        match node:
-            case yaml.MappingNode():
-                return {key: self.data(value, (*place, key)) for key, value in self._fields(node, place)}
-            case yaml.SequenceNode():
-                return [self.data(item, (*place, index)) for index, item in enumerate(node.value)]
-            case yaml.ScalarNode():
-                return self._scalar(node, place)
-        raise AssertionError(node)
-
-    def _fields(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                self._wrong(key, "a key must be text; write it as `name: value`")
-                continue
-            name = self._text(key)
-            first = self.lines.get((*place, name))
-            if name == "<<" and key.style is None:
-                self._wrong(key, "`<<` merges another mapping; write its fields here instead")
-            elif first is not None:
-                self._wrong(key, f"`{name}` was given in line {first} already; keep one of them")
-            else:
-                self.lines[(*place, name)] = _line(key)
-                yield name, value
-
-    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Data:
-        text = self.written[place] = self._text(node)
-        return text if node.style is not None else resolved(text)
-
-    def _text(self, node: yaml.ScalarNode) -> str:
-        text = joined(node.value)
-        if any("\ud800" <= letter <= "\udfff" for letter in text):
-            self._wrong(node, "half of a surrogate pair is no character; write the character itself")
-        return text
-
-    def _wrong(self, node: yaml.Node, what: str) -> None:
-        self.problems.append(f"{self._filename}:{_line(node)}: {what}")
 
 
 def _check_json(text: str, filename: str) -> None:
@@ -155,10 +100,6 @@ def _check_json(text: str, filename: str) -> None:
         raise InvalidInput([f"{where}: is not JSON: {error.msg}; check commas, quotes and brackets"]) from error
     except RecursionError as error:
         raise InvalidInput([f"{filename}: is nested deeper than {MOST_LEVELS} levels; make it flatter"]) from error
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
 
 
 def _too_large(filename: str) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
-from beagle.documents import Data, Document, Place
+from beagle.documents import Document
 from beagle.durations import seconds
 from beagle.errors import InvalidInput
+from beagle.plain import Data, Place
 from beagle.sentences import meant, shown
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PlainValidator
 
-from beagle.documents import Data, Place
 from beagle.experiment import Value
 from beagle.fields import F, Fields, Reader, Text
+from beagle.plain import Data, Place
 from beagle.sentences import meant, shown
 from beagle.space import Choice, Float, Int, Layers, Lineal, Number, Parameter, as_text
 

@@ -9,9 +9,10 @@ from typing import Annotated, ClassVar, cast
 
 from pydantic import Field, JsonValue
 
-from beagle.documents import Data, Place, read
+from beagle.documents import MOST_BYTES, read
 from beagle.durations import SAY
 from beagle.fields import Duration, Fields, Reader
+from beagle.plain import Data, Place
 from beagle.sentences import shown
 from beagle.template import COMMAND, Service, Template
 
@@ -58,14 +59,28 @@ def read_template(text: str, filename: str, folder: str) -> Template:
     listed = data.get("services") if isinstance(data, dict) else None
     named = listed.items() if isinstance(listed, dict) else ()
     services = [_service(reader, name, item, folder) for name, item in named]
+    lines = _lines(reader)
     reader.finish()
     return Template(
         filename=filename,
         folder=folder,
         services=tuple(each for each in services if each is not None),
         document=cast("dict[str, JsonValue]", data),
-        lines={"/".join(map(str, place)): line for place, line in reader.document.lines.items()},
+        lines=lines,
     )
+
+
+def _lines(reader: Reader) -> dict[str, int]:
+    """A place has all the names above it: long ones, in many levels, would be more than a store takes."""
+    lines, left = dict[str, int](), MOST_BYTES * 8
+    for place, line in reader.document.lines.items():
+        named = "/".join(map(str, place))
+        left -= len(named)
+        if left < 0:
+            reader.wrong((), "has too many fields with long names, one within the other; make it smaller")
+            break
+        lines[named] = line
+    return lines
 
 
 def _service(reader: Reader, name: str, data: Data, folder: str) -> Service | None:

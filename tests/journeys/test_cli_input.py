@@ -22,7 +22,7 @@ services:
 MISTAKES = {
     "not YAML": ("name: [", TEMPLATE, ["project.yml:"]),
     "an empty file": ("", TEMPLATE, ["project.yml:1: is empty"]),
-    "an alias": (PROJECT + "retries: &a {exit: 1}\nsettings: *a\n", TEMPLATE, ["project.yml:7", "alias"]),
+    "an alias of nothing": (PROJECT + "retries: *a\n", TEMPLATE, ["project.yml:6", "`*a` names nothing"]),
     "a tag": (PROJECT.replace("demo", "!!python/object:os.system demo"), TEMPLATE, ["project.yml:1", "tag"]),
     "a key twice": (PROJECT + "name: again\n", TEMPLATE, ["project.yml:6", "name"]),
     "an unknown field": (PROJECT + "paramters: []\n", TEMPLATE, ["project.yml:6", "parameters"]),

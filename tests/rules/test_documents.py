@@ -102,11 +102,15 @@ def test_text_in_quotes_is_read_back_as_it_is(tree):
         ("a: 1\n---\nb: 2\n", "p.yml:2:1: holds a second document"),
         ("", "p.yml:1: is empty"),
         ("# only a comment\n", "p.yml:1: is empty"),
-        ("a: &x 1\n", "p.yml:1: `&x` is an anchor"),
-        ("a: 1\nb: *x\n", "p.yml:2: `*x` is an alias"),
+        ("a: 1\nb: *x\n", "p.yml:2: `*x` names nothing before it; write `&x` before the part that it means"),
+        ("a: &x\n  b: *x\n", "p.yml:2: `*x` stands within the part that `&x` names"),
+        ("a: &x 1\nb: &x 2\n", "p.yml:2: `&x` was given in line 1 already"),
+        ("a: [&x 1, &x 2]\n", "p.yml:1: `&x` was given in line 1 already"),
         ("a: !!python/object:os.system {}\n", "p.yml:1: `tag:yaml.org,2002:python/object:os.system` is a tag"),
         ("a: 1\nb: !x [1]\n", "p.yml:2: `!x` is a tag"),
-        ("a:\n  <<: {b: 1}\n", "p.yml:2: `<<` merges another mapping"),
+        ("a:\n  <<: 5\n", "p.yml:2: `<<` takes an alias of a mapping, or a list of such"),
+        ("a: &a {}\nb:\n  <<: [*a, [*a]]\n", "p.yml:3: `<<` takes an alias of a mapping"),
+        ("a: &a {}\nb:\n  <<: *a\n  <<: *a\n", "p.yml:4: `<<` was given in line 3 already; write `<<: [*a, *b]`"),
         ("a: 1\nb: 2\na: 3\n", "p.yml:3: `a` was given in line 1 already"),
         ("? [a]\n: b\n", "p.yml:1: a key must be text"),
         ("a: " + "x" * MOST_BYTES, "p.yml: is larger than 256 KiB"),
@@ -133,8 +137,63 @@ def test_what_is_not_json_is_refused_with_its_line(text, sentence):
     assert sentence in refusal(text, "t.json")
 
 
-def test_all_aliases_tags_and_repeated_keys_are_told_at_once():
-    assert refusal("a: &x 1\nb: *x\nc: !y 1\na: 2\n").count("\n") == 3
+def test_all_unknown_aliases_tags_and_repeated_keys_are_told_at_once():
+    assert refusal("a: 1\nb: *x\nc: !y 1\na: 2\n").count("\n") == 2
+
+
+def test_an_alias_is_what_it_stands_for_with_the_lines_where_that_is_written():
+    document = read("a: &x\n  b: [1, 1e-3]\nc: *x\nd: [*x]\n*y : 1\n".replace("*y ", "e"), "p.yml")
+    assert document.data == {"a": {"b": [1, 0.001]}, "c": {"b": [1, 0.001]}, "d": [{"b": [1, 0.001]}], "e": 1}
+    assert document.line(("c",)) == 3
+    assert document.line(("c", "b", 1)) == document.line(("d", 0, "b", 1)) == 2
+    assert document.written[("c", "b", 1)] == "1e-3"
+
+
+def test_a_merge_brings_the_fields_that_a_mapping_has_not():
+    document = read(
+        "x: &x\n  a: 1\n  b: 2\ny: &y\n  <<: *x\n  b: 3\n  c: 4\nz:\n  c: 5\n  <<: [*x, *y, {d: 6}]\n", "p.yml"
+    )
+    assert document.data["y"] == {"a": 1, "b": 3, "c": 4}
+    assert document.data["z"] == {"a": 1, "b": 2, "c": 5, "d": 6}
+    assert [document.line(("z", name)) for name in "abcd"] == [2, 3, 9, 10]
+
+
+@given(trees(SCALARS | st.text()), st.text("abc<", min_size=1, max_size=3))
+def test_aliases_and_merges_mean_what_they_mean_to_pyyaml(tree, name):
+    shared = {name: tree, "own": [tree, {"deep": tree}]}
+    text = yaml.safe_dump({"one": shared, "two": [shared, shared]})
+    assert "*id001" in text
+    plain = yaml.safe_dump(json.loads(json.dumps({"one": shared, "two": [shared, shared]})))
+    assert read(text, "p.yml").data == read(plain, "p.yml").data
+
+
+def laughs(way: str, levels: int) -> str:
+    """Each line stands for the one before it ten times."""
+    lines = ["a0: &a0 {x: haha}"]
+    return "\n".join(lines + [way.format(f"a{n}", ", ".join([f"*a{n - 1}"] * 10)) for n in range(1, levels)]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (laughs("{0}: &{0} [{1}]", 30), "grows too large when its aliases are written out"),
+        (laughs("{0}: &{0} {{<<: [{1}]}}", 30), "grows too large when its aliases are written out"),
+        ("a: &a " + "ä" * 100_000 + "\nb: [*a, *a, *a]\n", "grows too large when its aliases are written out"),
+        ("a: &a\n" + "- *b\n" * 10_000, "has more than 10,000 values"),
+        (
+            "a0: &a0 {}\n" + "".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}\n" for n in range(1, 1_000)),
+            "merges what merges, deeper than 32 levels",
+        ),
+        (
+            "a0: &a0 []\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 1_000)),
+            "is nested deeper than 32 levels, with its aliases",
+        ),
+    ],
+)
+def test_what_a_few_lines_would_grow_into_is_refused_before_it_does(text, sentence):
+    began = time.monotonic()
+    assert sentence in refusal(text)
+    assert time.monotonic() - began < 20  # under 0.5 on a quiet machine
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,37 @@ def test_the_whole_file_is_kept_as_data_with_its_lines():
     assert missing.startswith(f"t.yml:{found.lines['services/data']}: services.data.image: ")
 
 
+def test_what_services_have_in_common_is_written_once():
+    text = """\
+x-common: &common
+  image: registry.example/model:1
+  environment: &variables
+    EPOCHS: 1e1
+    RATE: 0.10
+services:
+  model:
+    <<: *common
+    environment:
+      <<: *variables
+      RATE: 0.20
+  data: *common
+"""
+    model, data = read_template(text, "t.yml", "/srv").services
+    assert model.environment == {"EPOCHS": "1e1", "RATE": "0.20"}
+    assert data.environment == {"EPOCHS": "1e1", "RATE": "0.10"}
+    found = read_template(text, "t.yml", "/srv")
+    assert found.document["services"]["model"]["image"] == "registry.example/model:1"
+    assert found.sentence(("services", "model", "image"), "is old").startswith("t.yml:2: ")
+
+
+def test_names_that_would_grow_with_every_level_are_refused():
+    text = "services: {a: {command: x}}\nx-long:\n"
+    for level in range(1, 28):
+        text += " " * level + "n" * 1000 + ":\n"
+    text += (" " * 28 + "- x\n") * 5_000
+    assert problems(text) == ["t.yml:1: has too many fields with long names, one within the other; make it smaller"]
+
+
 def test_a_service_without_a_command_leaves_it_to_its_image():
     assert template("{image: x}").command == ()
 
