@@ -49,6 +49,37 @@ build_mongodb() {
     javac -cp "$target/*" -d "$target" "$source/MongoStandIn.java"
 }
 
+# Docker Compose 2, beside the 1.29 that Debian 12 has: the program of the next Debian, which runs on this one too.
+fetch_compose() {
+    local folder=build/compose plugins=(/usr/{local/,}lib{exec,}/docker/cli-plugins/docker-compose)
+    [[ -x $folder/docker-compose ]] && return
+    rm -rf "$folder"
+    mkdir -p "$folder"/apt/{lists,cache/archives}/partial
+    for plugin in "${plugins[@]}"; do
+        [[ -x $plugin ]] && ln -s "$plugin" "$folder/docker-compose" && return
+    done
+    if [[ ! -e /etc/debian_version ]]; then
+        echo "services: the tests need Docker Compose 2 as a plug-in of Docker" >&2
+        exit 1
+    fi
+    echo "services: fetching Docker Compose 2"
+    cat >"$folder/apt/conf" <<EOF
+Dir::Etc::sourcelist "$PWD/$folder/apt/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::State::lists "$PWD/$folder/apt/lists";
+Dir::Cache "$PWD/$folder/apt/cache";
+Acquire::Languages "none";
+APT::Sandbox::User "";
+EOF
+    echo 'deb http://deb.debian.org/debian trixie main' >"$folder/apt/sources.list"
+    APT_CONFIG=$folder/apt/conf apt-get update -qq
+    (cd "$folder/apt" && APT_CONFIG=conf apt-get download -qq docker-compose)
+    dpkg-deb --fsys-tarfile "$folder"/apt/docker-compose_*.deb |
+        tar --extract --directory "$folder" --strip-components 5 ./usr/libexec/docker/cli-plugins/docker-compose
+    rm -rf "$folder/apt"
+}
+
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 install_missing
 build_mongodb
+fetch_compose

@@ -12,11 +12,12 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Lock
 
 from beagle.errors import LaunchFailed, Unavailable
 from beagle.redaction import redacted
@@ -41,7 +42,34 @@ _PROGRESS = re.compile(
     r"|(Creating|Pulling|Starting|Removing|Stopping|Recreating) |Attaching to |WARNING: "
 )
 _LINES, _LONGEST = 3, 700
-_LOOK_EVERY = 0.05
+
+
+class Halt:
+    """Tells a run of the command, from another thread, that it is not to go on. What is halted stays halted."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._end: Callable[[], None] | None = None
+        self._lock = Lock()
+
+    def set(self) -> None:
+        with self._lock:
+            self.is_set = True
+            if self._end is not None:
+                self._end()
+
+    @contextmanager
+    def calling(self, end: Callable[[], None]) -> Iterator[None]:
+        """`end` is called if it is halted now or within."""
+        with self._lock:
+            self._end = end
+            if self.is_set:
+                end()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._end = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +100,7 @@ class ComposeCommand:
         if url:
             self._environment["DOCKER_HOST"] = url
 
-    def up(self, project: str, file: str, *, within: float, halt: Event) -> None:
+    def up(self, project: str, file: str, *, within: float, halt: Halt) -> None:
         """All services of the file are started when this returns. With `halt` it ends at once.
 
         Raises `LaunchFailed` with what Compose said, `Unavailable` when Docker does not answer. Some of the services
@@ -80,13 +108,13 @@ class ComposeCommand:
         """
         ran = self.run(project, ("up", "--detach", "--no-color"), file, within=within, halt=halt)
         if ran.halted:
-            why = "it was stopped" if halt.is_set() else f"it had not come up after {within:g} s"
+            why = "it was stopped" if halt.is_set else f"it had not come up after {within:g} s"
             raise LaunchFailed(f"{project} did not start: {why}{f': {ran.told}' if ran.told else ''}")
         if ran.status:
             kind = Unavailable if _AWAY.search(ran.told) else LaunchFailed
             raise kind(f"{project} could not be started: docker-compose: {ran.told or f'status {ran.status}'}")
 
-    def run(self, project: str, words: Sequence[str], file: str, *, within: float, halt: Event) -> Ran:
+    def run(self, project: str, words: Sequence[str], file: str, *, within: float, halt: Halt) -> Ran:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = ("--ansi", "never", "--project-name", project, "--project-directory", str(self._folder), "--file")
         # It ends with the thread that waits for it, and so with this process: it would go on making containers.
@@ -107,21 +135,19 @@ class ComposeCommand:
                     _kill(process)
 
 
-def _attended(process: subprocess.Popen[bytes], file: bytes, within: float, halt: Event) -> Ran:
-    deadline = time.monotonic() + within
+def _attended(process: subprocess.Popen[bytes], file: bytes, within: float, halt: Halt) -> Ran:
     # Without the file it does nothing. It gets that when it is sure to end with us.
     while _is_setpriv(process.pid) and process.poll() is None:
         time.sleep(0.001)
-    while True:
+    with halt.calling(partial(_kill, process)):
         try:
-            _, told = process.communicate(file, timeout=_LOOK_EVERY)
+            _, told = process.communicate(file, timeout=within)
+            halted = halt.is_set
         except subprocess.TimeoutExpired:
-            if not halt.is_set() and time.monotonic() < deadline:
-                continue
             _kill(process)
             _, told = process.communicate()
-            return Ran(-signal.SIGKILL, sentence(told), halted=True)
-        return Ran(process.returncode, sentence(told))
+            halted = True
+    return Ran(process.returncode, sentence(told), halted=halted)
 
 
 def sentence(told: bytes) -> str:

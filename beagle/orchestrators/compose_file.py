@@ -30,11 +30,13 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """What the file does not say: labels of what belongs to the attempt, a network that is there and a volume that is
-    there (empty: none), how the output is kept, and what each program is told besides its own environment."""
+    """What the file does not say: labels of what belongs to the attempt, a network and a volume that are there
+    (empty: none; then `network_mode` is that of a service alone), how the output is kept, and what each program is told
+    besides its own environment."""
 
     labels: Mapping[str, str]
     network: str = ""
+    network_mode: str = "bridge"
     volume: str = ""
     logging: Mapping[str, JsonValue] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +106,7 @@ def _join(tree: Tree, name: str, added: Additions) -> None:
         networks["default"] = outside
     else:
         for each in free:
-            each["network_mode"] = "bridge"
+            each["network_mode"] = added.network_mode
 
 
 def _pairs(given: JsonValue) -> Tree:

@@ -137,9 +137,9 @@ def test_templates_of_every_version_are_taken(version):
         ("deploy: {mode: global}", "services.a.deploy.mode", "is global; remove it"),
         ("profiles: [x]", "services.a.profiles", "keep the service from being started"),
         ("container_name: x", "services.a.container_name", "would be taken"),
-        ("volumes: [./x:/x]", "services.a.volumes.0", "relative to no folder"),
-        ("volumes: [{type: bind, source: ~/x, target: /x}]", "services.a.volumes.0", "relative to no folder"),
-        ("volumes: [x:/beagle]", "services.a.volumes.0", "holds outputs and checkpoints"),
+        ("volumes: [./x:/x]", "services.a.volumes[1]", "relative to no folder"),
+        ("volumes: [{type: bind, source: ~/x, target: /x}]", "services.a.volumes[1]", "relative to no folder"),
+        ("volumes: [x:/beagle]", "services.a.volumes[1]", "holds outputs and checkpoints"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_place(field, place, what):
