@@ -87,11 +87,13 @@ class _Int(_Named):
 
 def read_parameters(reader: Reader, place: Place, items: list[Data]) -> tuple[Parameter, ...]:
     """Those that could be read; mistakes are told to `reader`."""
-    if not items:
-        reader.wrong(place, "is an empty list; name at least one parameter")
+    if all(_is_idle(item) for item in items):
+        reader.wrong(place, "has nothing to try; name at least one parameter")
     found: dict[str, Parameter] = {}
     for index, item in enumerate(items):
         at = (*place, index)
+        if _is_idle(item):
+            continue
         parameter = _parameter(reader, at, item)
         if parameter is None:
             continue
@@ -99,6 +101,14 @@ def read_parameters(reader: Reader, place: Place, items: list[Data]) -> tuple[Pa
             reader.wrong((*at, "name"), f"{parameter.name} was named before; keep one of them")
         found[parameter.name] = parameter
     return tuple(found.values())
+
+
+def _is_idle(item: Data) -> bool:
+    """One value for what is filled in anyway: the original's examples have such, and it filled them in as well."""
+    if not isinstance(item, dict) or item.get("name") not in _FILLED_IN:
+        return False
+    values = item.get("value", item.get("values"))
+    return _TYPES.get(str(item.get("type"))) is _choice and isinstance(values, list) and len(values) == 1
 
 
 def _parameter(reader: Reader, at: Place, item: Data) -> Parameter | None:

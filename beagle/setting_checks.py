@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 Value = str | int | float
 NAME_LENGTH = 63
+# What BeagleML 1.0.0 called its orchestrators, in any case.
+_ORCHESTRATORS = {"dockercompose": "docker-compose", "openshift": "openshift", "dcos": "marathon"}
 
 
 def url(*schemes: str, words: tuple[str, ...] = ()) -> Callable[[object], str | None]:
@@ -26,6 +28,11 @@ def one_of(*words: str) -> Callable[[object], str | None]:
 
 def text(given: object) -> str | None:
     return given if isinstance(given, str) and given.isprintable() else None
+
+
+def orchestrator(given: object) -> str | None:
+    found = text(given)
+    return found if found is None else _ORCHESTRATORS.get(found.lower(), found)
 
 
 def name(given: object) -> str | None:

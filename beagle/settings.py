@@ -107,7 +107,7 @@ class Settings:
         10_000.0, checks.count, "a number from 1 to 1000000", "How many it may publish at once, before that rate holds."
     )
     orchestrator: str = _setting(
-        "process", checks.text, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
+        "process", checks.orchestrator, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
     )
     orchestrator_url: str = _setting(
         "", checks.text, "a URL", "Where the orchestrator is, for one that has an address.", also=("ORCHESTRATOR_URL",)
@@ -194,8 +194,7 @@ class Settings:
         "",
         checks.folders,
         "absolute paths, separated by commas, with :rw behind those that may be written",
-        "Folders of the machine that templates may bind into containers: what is in them read-only, or those with `:rw`"
-        " behind them for writing, each only as a whole.",
+        "Folders of the machine that templates may bind into containers; those with `:rw` only as a whole.",
     )
     keep_ended: float = _setting(
         3600.0,

@@ -61,3 +61,11 @@ def test_how_many_are_planned_is_capped_by_total_and_never_guessed():
     assert planned(Definition(name="p", template="t", parameters=parameters, total=20, heuristic="random")) == 20
     with pytest.raises(InvalidInput, match="1,000,000,000 combinations"):
         planned(Definition(name="p", template="t", parameters=parameters))
+
+
+def test_the_address_of_kafka_may_be_named_though_no_template_has_it():
+    epochs = "- {name: EPOCHS, type: absolute, value: [1, 2]}\n"
+    kafka = "- {name: KAFKA_SERVICE, type: absolute, value: [kafka]}"
+    assert check_together(definition(epochs + kafka), TEMPLATE) == []
+    assert planned(definition(epochs + kafka)) == 2
+    assert len(check_together(definition(epochs + kafka.replace("[kafka]", "[a, b]")), TEMPLATE)) == 1

@@ -181,7 +181,7 @@ def test_a_mistake_is_one_sentence_with_file_line_and_field(line, sentence):
         ("{name: A}", "A.type: is missing; give one of absolute, categorical, lineal, layers, float, int"),
         ("{type: absolute, value: [1]}", "[1].name: is missing; give the name of an environment variable"),
         ("{name: A B, type: absolute, value: [1]}", "'A B' cannot name an environment variable"),
-        ("{name: NAME, type: absolute, value: [1]}", "NAME is filled in by Beagle"),
+        ("{name: NAME, type: absolute, value: [1, 2]}", "NAME is filled in by Beagle"),
         ("{name: BEAGLE_SEED, type: absolute, value: [1]}", "BEAGLE_SEED is filled in by Beagle"),
         ("{name: A, type: absolute, value: 4}", "A.value: is 4; give a list of values, such as [4, 1]"),
         ("{name: A, type: absolute, value: []}", "A.value: is an empty list; give a list of values"),
@@ -257,3 +257,14 @@ def test_where_fields_stand_is_neither_compared_nor_stored():
     stored = TypeAdapter(Definition).dump_json(first)
     assert stored == TypeAdapter(Definition).dump_json(second)
     assert TypeAdapter(Definition).validate_json(stored) == first
+
+
+def test_one_value_for_what_is_filled_in_anyway_is_left_out():
+    parameters = (
+        "[{name: C, type: absolute, value: [1, 2]}, {name: ROOT_TOPIC, type: absolute, value: [x]},"
+        " {name: METRICS_TOPIC, type: absolute, value: [metrics]}]"
+    )
+    (found,) = read_project(f"name: p\ntemplate: t.yml\nparameters: {parameters}\n", "p.yml")
+    assert [parameter.name for parameter in found.parameters] == ["C"]
+    alone = problems("name: p\ntemplate: t.yml\nparameters: [{name: NAME, type: absolute, value: [1]}]\n")
+    assert alone == ["p.yml:3: parameters: has nothing to try; name at least one parameter"]

@@ -161,3 +161,11 @@ def test_variables_with_secrets_are_taken_out_of_the_environment_and_no_others()
     }
     hide_secrets(environment)
     assert environment == {"BEAGLE_STORE": "mongodb://h:27017/beagle", "BEAGLE_SITE": "here", "PATH": "/bin"}
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("DockerCompose", "docker-compose"), ("OpenShift", "openshift"), ("DCOS", "marathon"), ("own:Class", "own:Class")],
+)
+def test_the_original_s_names_of_orchestrators_are_known(written, name):
+    assert load({}, {"ORCHESTRATOR": written}).settings.orchestrator == name
