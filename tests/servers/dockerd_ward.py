@@ -67,16 +67,16 @@ def run(*command: str) -> None:
 
 def clean(folder: Path) -> None:
     """The last processes are still going when the ward is gone: a control group that holds one cannot be removed."""
+    groups = [group for place in ("", "*/") for group in Path("/sys/fs/cgroup").glob(f"{place}{folder.name}")]
     for _ in range(100):
-        groups = [group for group in Path("/sys/fs/cgroup").glob(f"**/{folder.name}") if group.is_dir()]
         for group in groups:
             for below, _, _ in os.walk(group, topdown=False):
                 with suppress(OSError):
                     Path(below).rmdir()
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists() and not any(group.exists() for group in groups):
-            return
+        if not any(group.exists() for group in groups):
+            break
         time.sleep(0.1)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
