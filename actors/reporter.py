@@ -1,4 +1,4 @@
-"""Turns what the orchestrator pushes into the metric stream of each attempt. Runs in the orchestrator's thread."""
+"""Turns what the orchestrator pushes into the metric stream of each attempt, in the order in which it was pushed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pykka
 
 from actors import journal
+from actors.held import Held
 from beagle.errors import BeagleError
 from beagle.messages import AnyMessage, EndingRelayed, MetricsReported, Report, WorkloadEnded, WorkloadLaunched
 from beagle.metric_lines import read_line
@@ -20,8 +21,6 @@ from bus.port import Bus
 
 log = logging.getLogger(__name__)
 
-# A stored launch takes a millisecond; a store that is away makes the launcher give up long before this.
-LONGEST_HOLD = 30.0
 RETRY_AFTER = 0.05
 # Characters of lines in one message, with so many for what a report adds to its line.
 _LARGEST = 128 * 1024
@@ -64,7 +63,7 @@ class Reporter:
 
     def __init__(self, bus: Bus, launcher: pykka.ActorRef[Any], site: str) -> None:
         self._bus, self._launcher, self._site = bus, launcher, site
-        self._held: dict[str, threading.Event] = {}
+        self._held = Held()
         self._adopted: dict[str, float] = {}
         self._relayed: set[str] = set()
         self._closed = threading.Event()
@@ -72,11 +71,12 @@ class Reporter:
         self._complaint = ""
 
     def hold(self, name: str) -> None:
-        """Let nothing of this workload through until `let_go`."""
-        self._held[name] = threading.Event()
+        """Let nothing of this workload through until `let_go`, however long that takes."""
+        self._held.hold(name)
 
     def let_go(self, name: str) -> None:
-        self._held.pop(name).set()
+        """What it said since is published now, in the caller's thread."""
+        self._held.let_go(name, self._publish)
 
     def adopted(self, name: str, at: float) -> None:
         """Its launch is to be told again once all that it wrote so far was published. Called while it is held."""
@@ -89,12 +89,17 @@ class Reporter:
     def close(self) -> None:
         """Publish nothing more: what is not published yet is read again after the next start."""
         self._closed.set()
+        self._held.close()
 
     def launched(self, experiment: str, attempt: int, at: float, *, fresh: bool) -> None:
         self.publish(WorkloadLaunched(experiment=experiment, attempt=attempt, site=self._site, at=at, fresh=fresh))
 
     def observe(self, observed: Sequence[Observed]) -> None:
         """All of one workload. Raises nothing: the orchestrator's thread must live."""
+        if not self._held.take(observed):
+            self._publish(observed)
+
+    def _publish(self, observed: Sequence[Observed]) -> None:
         try:
             self._observe(observed)
         except Exception:  # the next piece, or the next reading after a restart, may do better
@@ -102,9 +107,6 @@ class Reporter:
 
     def _observe(self, observed: Sequence[Observed]) -> None:
         name = observed[0].workload
-        held = self._held.get(name)
-        if held is not None:
-            held.wait(LONGEST_HOLD)
         experiment, attempt = attempt_of(name)
         batch = _Batch()
         for each in observed:
