@@ -13,7 +13,8 @@ STRANGERS = "exp-"
 
 
 class Access(Protocol):
-    """For one thread. `open`: programs are let in, so that metrics of an attempt may come before its launch is told."""
+    """From any thread, of one attempt in one at a time. `open`: programs are let in, so that metrics of an attempt may
+    come before its launch is told."""
 
     open: bool
 

@@ -26,13 +26,14 @@ class Broker:
 
 
 class Management:
-    """For one thread. Raises `Unavailable` when it cannot be reached, `InvalidInput` when it refuses the user."""
+    """From any thread. Raises `Unavailable` when it cannot be reached, `InvalidInput` when it refuses the user."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.place = f"{parts.hostname}:{parts.port or PORT}"
         self._base = f"{parts.scheme}://{_host(parts.hostname)}:{parts.port or PORT}{parts.path.rstrip('/')}"
-        self._session = requests.Session()
+        # Those that nobody uses now: a session is for one thread at a time.
+        self._sessions: list[requests.Session] = []
         self._user = (unquote(parts.username or "guest"), unquote(parts.password or "guest"))
 
     def broker(self) -> Broker:
@@ -69,9 +70,16 @@ class Management:
         date = answer.headers.get("Date")
         return body, parsedate_to_datetime(date).timestamp() if date else None
 
-    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
+    def _taken(self) -> requests.Session:
         try:
-            answer = self._session.request(
+            return self._sessions.pop()
+        except IndexError:
+            return requests.Session()
+
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> requests.Response:
+        session = self._taken()
+        try:
+            answer = session.request(
                 method, self._base + path, json=body, timeout=_TIMES, allow_redirects=False, auth=self._user
             )
         except requests.RequestException as error:
@@ -83,6 +91,8 @@ class Management:
             }
             why = known.get(type(error), f" as it should ({type(error).__name__})")
             raise Unavailable(f"nothing answers at {self.place}{why}") from error
+        finally:
+            self._sessions.append(session)
         if answer.status_code in (401, 403):
             raise InvalidInput([f"{self.place} refuses the user {self._user[0]}, or its password"])
         if not answer.ok and not (method == "DELETE" and answer.status_code == requests.codes.not_found):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit, urlunsplit
 
 import pika
@@ -191,6 +192,19 @@ def test_it_may_not_have_more_connections_than_allowed(rabbitmq, hosts, monkeypa
 
 
 # Coming and going
+
+
+def test_many_are_let_in_at_once_and_none_may_speak_for_another(deployment):
+    attempts = range(3, 15)
+    with ThreadPoolExecutor(len(attempts)) as threads:
+        told = list(threads.map(lambda attempt: deployment.access.admit(ID, attempt), attempts))
+    for attempt, environment_of_it in zip(attempts, told, strict=True):
+        connection = deployment.connect(environment_of_it["BEAGLE_METRICS_URL"])
+        published(METRICS, metric_key(ID, attempt))(connection)
+        with pytest.raises(ChannelClosedByBroker):
+            published(METRICS, MINE)(connection)
+        connection.close()
+    eventually(lambda: len(deployment.taken) == len(attempts), seconds=20)
 
 
 def test_let_in_again_it_gets_the_same_and_what_it_had_goes_on(deployment):
