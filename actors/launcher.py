@@ -6,10 +6,11 @@ import logging
 from functools import partial
 from typing import ClassVar
 
-from actors.base import BusActor, Handlers, World
-from actors.reporter import Reporter
+from actors.base import Handlers, World
+from actors.launching import Launching
+from actors.starts import Outcome
 from beagle import lifecycle, places
-from beagle.errors import BeagleError, InvalidInput, LaunchFailed, NotFound, Refused, Unavailable
+from beagle.errors import NotFound, Refused
 from beagle.experiment import Experiment, Launched, State
 from beagle.messages import (
     Answer,
@@ -21,8 +22,7 @@ from beagle.messages import (
 )
 from beagle.ports import Ended, Orchestrator, paged
 from beagle.records import Place
-from beagle.template import Workload, attempt_of, workload_name
-from beagle.workload import prepare, publishes_by_topic
+from beagle.template import attempt_of, workload_name
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY = 30
 
 
-class Launcher(BusActor):
+class Launcher(Launching):
     """Judges only what its own site runs, and only by the orchestrator's word; what it saw, it publishes.
 
     Any number of launchers serve a site. What one of them watches is its own as long as it lives; the rest falls to the
@@ -40,13 +40,7 @@ class Launcher(BusActor):
     kind = "launcher"
 
     def __init__(self, world: World, queues: tuple[str, ...], orchestrator: Orchestrator) -> None:
-        super().__init__(world, queues)
-        self.orchestrator = orchestrator
-        self.reporter = Reporter(world.bus, self.actor_ref, world.site)
-        # Names that this process watches; of these, what is to end, and those of which nothing runs any more.
-        self._watched: set[str] = set()
-        self._ending: set[str] = set()
-        self._ended: set[str] = set()
+        super().__init__(world, queues, orchestrator)
         # Names that nobody seemed to see to at this look and at the one before.
         self._found: set[str] = set()
         self._found_before: set[str] = set()
@@ -58,6 +52,7 @@ class Launcher(BusActor):
 
     def on_stop(self) -> None:
         super().on_stop()
+        self.starts.close()
         self.reporter.close()
         self.orchestrator.close()
 
@@ -77,13 +72,22 @@ class Launcher(BusActor):
         return {"text": piece.text, "next": piece.next, "complete": piece.complete}
 
     def on_told(self, message: object) -> None:
-        if isinstance(message, Ended):
-            self._ended.add(message.workload)
-            if message.workload in self._ending:
-                self._release(message.workload)
+        match message:
+            case Ended(workload=name) if name in self._watched:
+                self._ended.add(name)
+                if name in self._ending:
+                    self._release(name)
+            case Outcome():
+                try:
+                    self._finish(message)
+                finally:
+                    self._begin()
 
     def reconcile(self) -> None:
         """Adopt what runs and should, end what runs and should not, start what was claimed, report what is lost."""
+        for start in self.starts.hanging():
+            self._give_up(start)
+        self._begin()
         names = set(self.orchestrator.list())
         self._found_before, self._found = self._found, set()
         for name in names:
@@ -103,7 +107,8 @@ class Launcher(BusActor):
             if place.site == self.world.site and workload_name(place.experiment, place.attempt) not in names:
                 self._judge_empty(place)
         for name in self._watched - names:
-            self._forget_if_over(name)
+            if name not in self.starts:
+                self._forget_if_over(name)
         self._looks += 1
         if self._looks % SWEEP_EVERY == 1 and self.membership.mine("access"):
             self.world.access.sweep(self._is_over)
@@ -132,61 +137,6 @@ class Launcher(BusActor):
         store = self.world.store
         pool = paged(lambda after: store.page(Experiment, "state", (State.POOL,), after=after, limit=500))
         return [e for e in pool if e.site == self.world.site]
-
-    def _launch(self, experiment: Experiment) -> None:
-        self.share_in_time()
-        place = self.world.store.get(Place, f"place-{experiment.place}")
-        if place is None or (place.experiment, place.attempt) != (experiment.id, experiment.attempt):
-            log.info("%s is not started: place %s is not its own", experiment.name, experiment.place)
-            return
-        try:
-            self._start(experiment, adopted=False)
-        except (LaunchFailed, InvalidInput) as error:
-            # Watched until its monitor has judged it: tried again, it might come up while what ends it is on its way.
-            # Then it is stopped all the same: another launcher may have had more luck with it.
-            self._watched.add(workload_name(experiment.id, experiment.attempt))
-            self.reporter.publish(self._not_launched(experiment, error))
-        except Unavailable as error:
-            self.membership.trouble = str(error)
-            raise
-        else:
-            self.membership.trouble = ""
-
-    def _start(self, experiment: Experiment, *, adopted: bool) -> None:
-        """Start or adopt. Its lines wait until the launch is stored, so that whatever ends it finds it launched."""
-        # One that runs has what it needs; for one that is tried again it is the same.
-        access = {} if adopted else self.world.access.admit(experiment.id, experiment.attempt)
-        workload = prepare(self.world.plans.of(experiment.project), experiment, access)
-        # Started before by a launcher that died before it could store that, or let in to publish by itself: then there
-        # may be metrics already.
-        fresh = not adopted and experiment.launched_at is None and not self.world.access.open
-        if self.world.access.open and publishes_by_topic(workload):
-            self.reporter.relay(workload.name)
-        self._watched.add(workload.name)
-        self.reporter.hold(workload.name)
-        try:
-            at = self.orchestrator.start(workload)
-            self._store_launch(experiment, workload, at)
-            if adopted:
-                self.reporter.adopted(workload.name, at)
-            else:
-                self.reporter.launched(experiment.id, experiment.attempt, at, fresh=fresh)
-        except Unavailable:
-            self._watched.discard(workload.name)
-            raise
-        finally:
-            self.reporter.let_go(workload.name)
-
-    def _store_launch(self, experiment: Experiment, workload: Workload, at: float) -> None:
-        if experiment.launched_at is not None:
-            return
-        try:
-            self.announce(
-                lifecycle.advance(self.world.store, experiment, Launched(self.membership.name, at), self.world.now())
-            )
-        except (Refused, NotFound) as late:
-            log.info("%s", late)
-            self.orchestrator.stop(workload.name)
 
     def _judge(self, name: str) -> None:
         """One that the orchestrator has: adopt it if it may run, else end it and give its place back."""
@@ -235,6 +185,7 @@ class Launcher(BusActor):
         if name in self._ended:
             self._release(name)
         else:
+            self.starts.drop(name)
             self._watched.add(name)
             self._ending.add(name)
             self.orchestrator.stop(name)
@@ -270,15 +221,6 @@ class Launcher(BusActor):
                 error="nothing is left of it at its site",
                 lost=True,
             )
-        )
-
-    def _not_launched(self, experiment: Experiment, error: BeagleError) -> WorkloadEnded:
-        return WorkloadEnded(
-            experiment=experiment.id,
-            attempt=experiment.attempt,
-            ended_at=self.world.now(),
-            error=str(error),
-            launch_failed=True,
         )
 
     handles: ClassVar[Handlers] = {

@@ -211,7 +211,8 @@ class Orchestrator(Protocol):
     """Runs workloads. Names are identities: one that ran is never run again under the same name."""
 
     site: str
-    # How many starts may be under way at once. With 1 they are made in the launcher's own thread, and must not block.
+    # How many starts may be under way at once, each in a thread of its own: everything else may be called meanwhile,
+    # `stop` of the same name too. With 1 they are made in the launcher's own thread, and must not block.
     starts: int
 
     @staticmethod
@@ -236,7 +237,10 @@ class Orchestrator(Protocol):
         """
 
     def stop(self, name: str) -> None:
-        """End it, and keep it from ever starting. Returns at once; `Ended` follows when nothing of it runs."""
+        """End it, and keep it from ever starting. Returns at once; `Ended` follows when nothing of it runs.
+
+        A start of it that is under way brings up nothing that stays, and returns or raises soon.
+        """
 
     def list(self) -> builtins.list[str]:
         """The names started and not yet cleaned, complete; raises `Unavailable` rather than leave one out."""

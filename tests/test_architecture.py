@@ -210,6 +210,7 @@ EDGES = (
     "actors/cli/",
     "actors/http/guard.py",
     "actors/reporter.py",
+    "actors/starts.py",
     "bus/rabbitmq_link.py",
     "beagle/orchestrators/",
     "beagle/stores/sqlite_file.py",

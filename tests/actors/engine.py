@@ -14,10 +14,15 @@ from beagle.template import Template, Workload
 
 
 class Engine:
-    """With `lasts` a workload ends by itself after so many seconds; what it says is read by all who watch it."""
+    """With `lasts` a workload ends by itself after so many seconds; what it says is read by all who watch it.
+
+    So many starts may be under way `at_once`; `passing` is called in each, "before" it has an effect and "after".
+    """
 
     def __init__(self, site: str, lasts: float | None = None) -> None:
         self.site, self._lasts = site, lasts
+        self.at_once = 1
+        self.passing: Callable[[str, str], None] = lambda moment, name: None
         self.lock = threading.RLock()
         self.starts: list[str] = []
         # How many ran at once, here and on the others.
@@ -86,7 +91,9 @@ class Handle:
         self.closed = False
         self.pushes: queue.SimpleQueue[Sequence[Observed] | None] = queue.SimpleQueue()
 
-    starts = 1
+    @property
+    def starts(self) -> int:
+        return self.engine.at_once
 
     @staticmethod
     def refusals(template: Template, settings: Settings) -> builtins.list[str]:
@@ -104,7 +111,13 @@ class Handle:
                 listener(observed)
 
     def start(self, workload: Workload) -> float:
-        engine, name = self.engine, workload.name
+        self.engine.passing("before", workload.name)
+        at = self._start(workload.name)
+        self.engine.passing("after", workload.name)
+        return at
+
+    def _start(self, name: str) -> float:
+        engine = self.engine
         with engine.lock:
             self.watched.add(name)
             engine.listed.add(name)
