@@ -35,6 +35,12 @@ def orchestrator(given: object) -> str | None:
     return found if found is None else _ORCHESTRATORS.get(found.lower(), found)
 
 
+def orchestrator_url(given: object) -> str | None:
+    """`http://localhost` stands in the original's composition for Docker, where nobody read it."""
+    found = text(given)
+    return "" if found is not None and found.rstrip("/") == "http://localhost" else found
+
+
 def name(given: object) -> str | None:
     """It becomes a word of routing keys, so it has no dots."""
     text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given

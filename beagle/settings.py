@@ -110,7 +110,7 @@ class Settings:
         "process", checks.orchestrator, "the name of an orchestrator", "What runs experiments.", also=("ORCHESTRATOR",)
     )
     orchestrator_url: str = _setting(
-        "", checks.text, "a URL", "Where the orchestrator is, for one that has an address.", also=("ORCHESTRATOR_URL",)
+        "", checks.orchestrator_url, "a URL", "Where the orchestrator is.", also=("ORCHESTRATOR_URL",)
     )
     orchestrator_token: str = _setting(
         "", checks.text, "text", "What it asks for as proof.", also=("ORCHESTRATOR_TOKEN",), secret=True

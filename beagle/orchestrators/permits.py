@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from beagle.dangers import DANGERS
+from beagle.orchestrators.joined import joined
 from beagle.orchestrators.mounts import WRITABLE, mounts
 from beagle.setting_checks import split
 from beagle.settings import Settings
@@ -105,9 +106,6 @@ RULES = (
     Rule("networks", "networks.*.driver_opts"),
     Rule("networks", "networks.*.ipam"),
     Rule("networks", "services.*.networks.*.driver_opts"),
-    Rule("networks", "services.*.networks.default.aliases"),
-    Rule("networks", "services.*.networks.default.ipv4_address"),
-    Rule("networks", "services.*.networks.default.ipv6_address"),
     Rule("logging", "services.*.logging.driver", _word("|none|local|json-file")),
     # Without a driver they are for that of the engine, whatever it is.
     Rule("logging", "services.*.logging.options", _fields("max-size", "max-file", "compress", "mode", "tag")),
@@ -148,20 +146,8 @@ def _dangers(document: dict[str, JsonValue], settings: Settings) -> Iterator[tup
         for place, value in _found(document, rule.place.split("."), ()):
             if not rule.harmless(value):
                 yield place, rule.word, ""
-    yield from _networks(document, settings.network)
+    yield from joined(document, settings.network)
     yield from mounts(document, split(settings.permit_folders))
-
-
-def _networks(document: dict[str, JsonValue], ours: str) -> Iterator[tuple[Place, str, str]]:
-    """The network that experiments join anyway may be named."""
-    networks = document.get("networks")
-    for key, network in networks.items() if isinstance(networks, dict) else ():
-        if isinstance(network, dict) and (not _off(network.get("external")) or network.get("name") is not None):
-            external = network.get("external")
-            inner = external.get("name") if isinstance(external, dict) else None
-            if (network.get("name") or inner or key) != ours:
-                at = "name" if _off(external) else "external"
-                yield ("networks", key, at), "external", "experiments join the network of the setting network; this "
 
 
 def _found(value: JsonValue, parts: list[str], place: Place) -> Iterator[tuple[Place, JsonValue]]:

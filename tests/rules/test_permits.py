@@ -102,6 +102,11 @@ SERVICE = [
     ("networks", "networks: {default: {aliases: [rabbitmq]}}", "networks.default.aliases"),
     ("networks", "networks: {default: {ipv4_address: 172.17.0.2}}", "networks.default.ipv4_address"),
     ("networks", "networks: {default: {ipv6_address: '::2'}}", "networks.default.ipv6_address"),
+    ("networks", "networks: {default: {link_local_ips: ['169.254.1.1']}}", "networks.default.link_local_ips"),
+    ("networks", "networks: {default: {mac_address: '02:42:ac:11:00:02'}}", "networks.default.mac_address"),
+    ("external", "networks: [beagle_network]", "networks"),
+    ("external", "networks: {beagle_network: {priority: 1}}", "networks"),
+    ("external", "networks: ['${X}']", "networks"),
     ("logging", "logging: {driver: syslog, options: {syslog-address: 'unixgram:///dev/log'}}", "logging.driver"),
     ("logging", "logging: {options: {syslog-address: 'tcp://10.0.0.1:22'}}", "logging.options"),
     ("provider", "provider: {type: sh}", "provider"),
@@ -278,6 +283,13 @@ def test_the_network_that_experiments_join_anyway_may_be_named():
         assert refusals(text, Settings(network="ours")) == []
         assert len(refusals(text, Settings(network="auto"))) == 1
     assert refusals(beside("networks: {ours: {external: true}}"), Settings(network="ours")) == []
+
+
+def test_nobody_takes_a_name_in_the_network_that_all_experiments_join():
+    text = "services: {a: {image: x, networks: {n: {aliases: [rabbitmq]}}}}\nnetworks: {n: {external: true, name: N}}\n"
+    (found,) = refusals(text, Settings(network="N"))
+    assert found.startswith("t.yml:1: services.a.networks.n.aliases: would give")
+    assert refusals(text.replace("external: true, name: N", ""), Settings(network="N")) == []
 
 
 def test_all_dangers_are_told_at_once_in_the_order_of_the_file():

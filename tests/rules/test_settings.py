@@ -168,4 +168,6 @@ def test_variables_with_secrets_are_taken_out_of_the_environment_and_no_others()
     [("DockerCompose", "docker-compose"), ("OpenShift", "openshift"), ("DCOS", "marathon"), ("own:Class", "own:Class")],
 )
 def test_the_original_s_names_of_orchestrators_are_known(written, name):
-    assert load({}, {"ORCHESTRATOR": written}).settings.orchestrator == name
+    environment = {"ORCHESTRATOR": written, "ORCHESTRATOR_URL": "http://localhost", "ORCHESTRATOR_TOKEN": '"no_token"'}
+    found = load({}, environment).settings
+    assert (found.orchestrator, found.orchestrator_url) == (name, "")
