@@ -119,11 +119,12 @@ class DeleteProject(Command):
 
 
 class StopExperiment(Command):
-    """Stop one experiment where it runs, or take it out of the queue."""
+    """Stop one experiment where it runs, or take it out of the queue; with `only` it is refused anywhere else."""
 
     type: Literal["StopExperiment"] = "StopExperiment"
     experiment: str
     reason: str = "stopped by the user"
+    only: Literal["queue", "pool"] | None = None
 
 
 class RetryExperiment(Command):

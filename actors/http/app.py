@@ -10,21 +10,32 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from actors.http import errors, openapi
+from actors.http import commands, errors, experiments, files, openapi, projects, systems, upkeep, waiting
 from actors.http.asking import Ask
-from actors.http.commands import commands
 from actors.http.guard import Guard
+from actors.http.shapes import API
 from beagle.setting_checks import split
 from beagle.settings import Settings
 
-API = "/api/v1"
+ROUTERS = (
+    systems.router,
+    files.uploads,
+    files.router,
+    projects.router,
+    waiting.router,
+    experiments.router,
+    upkeep.router,
+    commands.router,
+)
 
 
 def make_app(ask: Ask, settings: Settings) -> ASGIApp:
     """`ask` may block; it raises what the actors refused with."""
     app = FastAPI(title="Beagle", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
-    app.include_router(commands(ask), prefix=API)
+    app.state.ask = ask
+    for router in ROUTERS:
+        app.include_router(router, prefix=API)
     openapi.install(app)
     guarded = Guard(app, settings)
     # Outermost, so that a page of a known origin may read refusals too; a preflight needs no token.

@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
 from pydantic import Field, TypeAdapter
 
 from actors.http.errors import Failure
@@ -37,8 +39,23 @@ COMMAND: dict[str, Any] = {
 }
 
 
+_SCRIPTS = "/docs/files"
+
+
 def install(app: FastAPI) -> None:
     described: dict[str, Answer] = {}
+    # Its scripts come with a package, and not from a server elsewhere: it works without internet too.
+    app.mount(_SCRIPTS, StaticFiles(packages=[("fastapi_offline", "static")]))
+
+    @app.get("/docs", include_in_schema=False)
+    def show() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Beagle",
+            swagger_js_url=f"{_SCRIPTS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_SCRIPTS}/swagger-ui.css",
+            swagger_favicon_url=f"{_SCRIPTS}/favicon.png",
+        )
 
     @app.get("/openapi.json", include_in_schema=False)
     def describe() -> Response:

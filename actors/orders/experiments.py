@@ -6,6 +6,7 @@ from actors.orders.finding import find_experiment
 from actors.orders.projects import ProjectOrders
 from beagle import lifecycle, projects
 from beagle.commands import DeleteExperiment, PrioritiseExperiment, RetryExperiment, StopExperiment
+from beagle.errors import Refused
 from beagle.experiment import Deleted, Event, Experiment, Prioritised, RetryAsked, Stopped
 from beagle.message import Answer
 from beagle.messages import FillPlaces
@@ -15,7 +16,23 @@ ExperimentOrder = StopExperiment | RetryExperiment | PrioritiseExperiment | Dele
 
 class ExperimentOrders(ProjectOrders):
     def stop_experiment(self, order: StopExperiment) -> Answer:
-        return self.one(self._advance(order, self._experiment_of(order), Stopped(order.reason, order.id)))
+        experiment, event = self._experiment_of(order), Stopped(order.reason, order.id)
+        if order.only is not None and experiment.ordered_by != order.id:
+            return self.one(self._stop_there(order.only, experiment, event))
+        return self.one(self._advance(order, experiment, event))
+
+    def _stop_there(self, state: str, experiment: Experiment, event: Stopped) -> Experiment:
+        """Only from what was read, for by the time of the writing it may have started."""
+        while True:
+            if experiment.state != state:
+                raise Refused(f"{experiment.name} is not in the {state}: it is {experiment.state}")
+            try:
+                step = lifecycle.advance_exactly(self.world.store, experiment, event, self.world.now())
+            except Refused:
+                experiment = lifecycle.load(self.world.store, experiment.id)
+            else:
+                self.announce(step)
+                return step.after
 
     def prioritise_experiment(self, order: PrioritiseExperiment) -> Answer:
         return self.one(self._advance(order, self._experiment_of(order), Prioritised(order.priority, order.id)))

@@ -114,7 +114,7 @@ _MESSAGES: tuple[Message, ...] = (
     ListMetrics(**_HEAD, **_PAGE, experiment=_E, attempt=2),
     ListBest(**_HEAD, project=_P, count=3),
     ReadLog(**_HEAD, experiment=_E, attempt=2, stream="err", offset=-4096),
-    StopExperiment(**_HEAD, experiment=_E, reason="too slow\n🐶"),
+    StopExperiment(**_HEAD, experiment=_E, reason="too slow\n🐶", only="pool"),
     RetryExperiment(**_HEAD, experiment=_E),
     FillPlaces(**_HEAD),
     LaunchExperiment(**_STREAM, site="local"),
