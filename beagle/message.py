@@ -19,7 +19,7 @@ def new_id() -> str:
 class Message(BaseModel):
     """What every body has. A message with the id of one that was applied gets the first answer again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     id: str = Field(default_factory=new_id, pattern=r"^[0-9a-f]{24}$")
     time: float = Field(default_factory=time.time)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -67,12 +68,16 @@ def surprised(path: str) -> Response:
     return answered(path, HTTPStatus.SERVICE_UNAVAILABLE, "internal", sentence, [])
 
 
-def answered(path: str, status: HTTPStatus, kind: str, sentence: str, problems: list[str]) -> Response:
+def described(kind: str, sentence: str, problems: Sequence[str] = ()) -> dict[str, Any]:
+    """A `Failure`."""
+    return {"error": {"kind": kind, "message": sentence, "problems": list(problems)}, "message": sentence}
+
+
+def answered(path: str, status: HTTPStatus, kind: str, sentence: str, problems: Sequence[str]) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
     if path == UPLOAD:
         return PlainTextResponse(sentence, status, headers)
-    error = {"kind": kind, "message": sentence, "problems": problems}
-    return JSONResponse({"error": error, "message": sentence}, status, headers)
+    return JSONResponse(described(kind, sentence, problems), status, headers)
 
 
 def install(app: FastAPI) -> None:

@@ -76,8 +76,7 @@ class Guard:
 
     def _check(self, method: str, path: str, headers: Headers) -> None:
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname if host and "/" not in host and "@" not in host else None
-        if name is None or not self._is_known(name):
+        if not self._is_known(_host_of(f"//{host}") if "/" not in host and "@" not in host else ""):
             raise Declined(
                 HTTPStatus.FORBIDDEN,
                 f"this gateway is not called {host[:100]!r}; name it in BEAGLE_HOSTS if that is one of its names",
@@ -95,7 +94,7 @@ class Guard:
         if origin is None:
             strange = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
         else:
-            strange = origin not in self._origins and urlsplit(origin).netloc.lower() != host.lower()
+            strange = origin not in self._origins and origin.partition("://")[2].lower() != host.lower()
         if strange:
             raise Declined(
                 HTTPStatus.FORBIDDEN,
@@ -134,11 +133,20 @@ class Guard:
 def known_hosts(settings: Settings) -> Callable[[str], bool]:
     """Whether a client may call the gateway by a name: one that only an attacker's DNS leads here is none of ours."""
     names = {settings.host.lower(), *(name.lower() for name in split(settings.hosts)), *LOOPBACK}
-    names |= {urlsplit(url).hostname or "" for url in (settings.server, settings.experiment_server)}
+    names |= {_host_of(url) for url in (settings.server, settings.experiment_server)}
     everywhere = settings.host in {"0.0.0.0", "::", ""}  # noqa: S104 - it is compared, not bound
     if everywhere:
         names.add(socket.gethostname().lower())
+    names.discard("")
     return lambda name: name in names or (everywhere and _is_address(name))
+
+
+def _host_of(url: str) -> str:
+    """In small letters; none of what has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_address(name: str) -> bool:
@@ -152,6 +160,10 @@ def _is_address(name: str) -> bool:
 def _check_content(path: str, headers: Headers) -> None:
     """A form or plain text is what a strange page can send without being asked; and nothing here reads them."""
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    packed = headers.get("content-encoding", "identity")
+    if has_body and packed.lower() != "identity":
+        sentence = f"the Content-Encoding is {packed[:100]!r}; send the body as it is"
+        raise Declined(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     right = _FORM if path == UPLOAD else _JSON
     if has_body and kind != right:

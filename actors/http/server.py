@@ -13,12 +13,15 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp
 
+from actors.http.connection import Connection
 from beagle.errors import InvalidInput
 from beagle.settings import Settings
 
 log = logging.getLogger(__name__)
 
 OFF, AUTO = "off", "auto"
+# Seconds until the kernel lets go of who takes nothing of an answer, or has vanished.
+UNREAD_FOR = 20
 # Of what waits to be accepted: a front end that opens many connections at once loses none.
 _BACKLOG = 512
 
@@ -38,6 +41,8 @@ def bound(settings: Settings) -> socket.socket | None:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Each connection has it too. Without, whoever does not read holds its answer in our memory for ever.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_FOR * 1000)
         listening.bind(address)
         # At once, for it may be bound by two that do not listen yet.
         listening.listen(_BACKLOG)
@@ -78,8 +83,10 @@ class HttpServer:
         # `lifespan`: there is nothing to begin or to end with the app; what it asks is there before and after it.
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_config=None,
-            log_level=logging.WARNING,
+            # What strangers send is no news of the gateway's; what fails in it is.
+            log_level=logging.ERROR,
             access_log=False,
             server_header=False,
             lifespan="off",

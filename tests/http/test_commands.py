@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from math import inf, nan
+
 import pytest
 
 
@@ -23,20 +26,45 @@ def test_an_order_is_applied_and_its_repeat_gets_the_first_answer(client):
         ({"limit": 1}, 400, "invalid", "the message has no type"),
         ({"type": "FillPlaces"}, 400, "invalid", "Gateway does not handle FillPlaces"),
         ([], 400, "invalid", "Input should be"),
+        ({"type": "SetLimit", "limit": 2**70}, 400, "invalid", "limit: Input should be less than or equal to 10000"),
+        ({"type": "ShowSystem", "expires_at": -inf}, 400, "invalid", "expires_at: Input should be a finite number"),
+        ({"type": "SetLimit", "limit": nan}, 400, "invalid", "limit: Input should be a finite number"),
     ],
 )
 def test_what_is_wrong_has_a_status_by_its_kind_and_one_clear_sentence(client, body, status, kind, sentence):
-    answer = client("POST", "commands", json=body)
+    answer = client("POST", "commands", data=json.dumps(body), headers={"Content-Type": "application/json"})
     found = answer.json()
     assert (answer.status_code, found["error"]["kind"]) == (status, kind)
     assert sentence in found["message"]
     assert found["message"] == found["error"]["message"]
 
 
-def test_what_is_no_json_is_told_in_a_sentence(client):
-    answer = client("POST", "commands", data=b"{", headers={"Content-Type": "application/json"})
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\x00",
+        b"\xef\xbb\xbf{}",
+        b'{"type": "ShowProject", "project": "\\ud800"}',
+        b'{"type": "ShowProject", "project": "\xff"}',
+        b'{"type": "SetLimit", "limit": ' + b"9" * 500_000 + b"}",
+        b"[" * 500_000,
+        b'{"type": "SetLimit", "limit": ' + b'{"limit": ' * 90_000,
+    ],
+)
+def test_what_is_no_json_is_told_in_a_sentence(client, body):
+    answer = client("POST", "commands", data=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert "Invalid JSON" in answer.json()["message"]
+
+
+def test_what_is_wrong_is_not_repeated_without_end(client):
+    long = client("POST", "commands", json={"type": "ShowProject", "project": "x" * 900_000})
+    many = client("POST", "commands", json={"type": "ShowSystem", **{f"k{n}": 1 for n in range(50_000)}})
+    assert (long.status_code, many.status_code) == (404, 400)
+    assert max(len(long.content), len(many.content)) < 20_000
+    assert many.json()["error"]["problems"][-1] == "and 49,900 more mistakes"
 
 
 def test_every_call_is_described_with_what_it_takes_and_how_it_fails(client):
