@@ -25,7 +25,10 @@ BUILT_IN = {
         "grid": "beagle.heuristics.grid:Grid",
         "random": "beagle.heuristics.random:Random",
     },
-    _ORCHESTRATORS: {"process": "beagle.orchestrators.process:ProcessOrchestrator"},
+    _ORCHESTRATORS: {
+        "docker": "beagle.orchestrators.docker:DockerOrchestrator",
+        "process": "beagle.orchestrators.process:ProcessOrchestrator",
+    },
 }
 
 

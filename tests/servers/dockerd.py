@@ -151,7 +151,7 @@ class Dockerd:
     def _image(self, name: str, layers: Callable[[], Iterator[bytes]]) -> str:
         """Made by whoever asks first; the others wait for that."""
         tag = f"beagle-test/{name}:latest"
-        shared(Path(self.logs), f"image-{name}", lambda _: {"status": self._import(layers, f"beagle-test/{name}")})
+        shared(Path(self.folder), f"image-{name}", lambda _: {"status": self._import(layers, f"beagle-test/{name}")})
         return tag
 
     def _import(self, layers: Callable[[], Iterator[bytes]], repository: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import kwargs_from_env
+from docker.utils.ports import split_port
 
 from beagle.errors import BeagleError, Unavailable
 
@@ -39,6 +40,7 @@ class Engine:
         self._timeout = timeout
         self._known: docker.APIClient | None = None
         self._connecting = Lock()
+        self._users: dict[str, str] = {}
 
     def close(self) -> None:
         if self._known is not None:
@@ -111,6 +113,19 @@ class Engine:
             except ImageNotFound:
                 return False
             return True
+
+    def user_of(self, image: str) -> str:
+        """Whom its programs run as by themselves; asked once for each image."""
+        if image not in self._users:
+            with self._calling() as api:
+                found: Facts = api.inspect_image(image)  # type: ignore[no-untyped-call]
+            self._users[image] = str((found.get("Config") or {}).get("User") or "")
+        return self._users[image]
+
+    def put(self, id: str, folder: str, archive: bytes) -> None:
+        """Unpack a tar archive into a folder of a container, which need not run."""
+        with self._calling() as api:
+            api.put_archive(id, folder, archive)
 
     def pull(self, image: str, platform: str | None = None) -> None:
         """Returns when it is here. Raises `Answered` with the registry's words."""
@@ -192,6 +207,18 @@ class Engine:
         if "No such file" in text or "refused" in text:
             return f"Docker at {self.url} is not there: start it; {where}"
         return f"Docker at {self.url} cannot be asked: {text}; {where}"
+
+
+def published(port: str) -> list[tuple[str, list[Facts]]]:
+    """What `HOST:PORT:PORT/PROTOCOL`, with ranges or without, means to the engine. Raises `ValueError`."""
+    inside, outside = split_port(port)
+    found = []
+    for index, each in enumerate(inside):
+        bound = outside[index] if outside is not None else None
+        address, at = bound if isinstance(bound, tuple) else ("", bound)
+        bindings = [{"HostIp": address or "", "HostPort": str(at or "")}]
+        found.append((each if "/" in each else f"{each}/tcp", bindings))
+    return found
 
 
 def hang_up(pieces: Iterator[bytes]) -> None:
