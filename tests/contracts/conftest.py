@@ -50,7 +50,7 @@ def bus(request) -> Iterator[Bus]:
 @pytest.fixture(params=WORLDS)
 def world(request, tmp_path):
     with request.param(tmp_path / "state") as make:
-        world = World(make, tmp_path)
+        world = World(make, tmp_path, many=getattr(request.param, "many", 200))
         yield world
         world.close()
 

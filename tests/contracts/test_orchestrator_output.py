@@ -9,8 +9,8 @@ from beagle.ports import Line
 from tests.contracts.workloads import program, workload
 
 
-def test_every_line_of_200_short_programs_comes_before_its_end(orchestrator, seen):
-    jobs = [workload(program(f"say accuracy=0.{number}")) for number in range(200)]
+def test_every_line_of_many_short_programs_comes_before_its_end(world, orchestrator, seen):
+    jobs = [workload(program(f"say accuracy=0.{number}")) for number in range(world.many)]
     for job in jobs:
         orchestrator.start(job)
     for number, job in enumerate(jobs):

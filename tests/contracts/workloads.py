@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Condition
 from typing import TypeVar
@@ -57,6 +57,17 @@ def workload(*services: Service, experiment: str | None = None, attempt: int = 1
     )
 
 
+def boxed(workload: Workload, image: str, folder: Path, **fields: object) -> Workload:
+    """The same, from a template for containers, where `$` is written `$$`; programs are not their first process."""
+    services, document = [], {}
+    for service in workload.services:
+        words = tuple(word.replace("$", "$$") for word in service.command)
+        services.append(replace(service, command=words))
+        told = {"image": image, "command": [*words], "init": True, "volumes": [f"{folder}:{folder}"]}
+        document[service.name] = told | fields
+    return replace(workload, services=tuple(services), document={"services": document, **workload.document})
+
+
 class Seen:
     """A listener. `of` returns all that was pushed for a workload so far, in order."""
 
@@ -96,10 +107,14 @@ class Seen:
 
 @dataclass
 class World:
-    """An orchestrator with a listener, and others that share its workloads."""
+    """An orchestrator with a listener, and others that share its workloads.
+
+    `many` is how many workloads a test of many has.
+    """
 
     make: Callable[[], Orchestrator]
     folder: Path
+    many: int = 200
     opened: list[Orchestrator] = field(default_factory=list)
 
     def open(self) -> tuple[Orchestrator, Seen]:

@@ -79,6 +79,20 @@ class Dockerd:
         """The name of an image that has the Python of this process and `beagle`, and busybox too."""
         return self._image("python", images.python)
 
+    def sweep(self, labels: dict[str, str]) -> None:
+        """Remove all that bears these labels, running or not."""
+        wanted = {"label": [f"{name}={value}" for name, value in labels.items()]}
+        with self.client() as client:
+            for container in client.api.containers(all=True, filters=wanted):
+                with suppress(DockerException):
+                    client.api.remove_container(container["Id"], v=True, force=True)
+            for network in client.api.networks(filters=wanted):
+                with suppress(DockerException):
+                    client.api.remove_network(network["Id"])
+            for volume in client.api.volumes(filters=wanted)["Volumes"] or []:
+                with suppress(DockerException):
+                    client.api.remove_volume(volume["Name"])
+
     def kill_daemon(self) -> None:
         """SIGKILL to the daemon alone: what it ran, runs on. It stays down."""
         Path(self.folder, "down").touch()
