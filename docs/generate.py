@@ -19,9 +19,11 @@ from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from actors.watch import ExperimentMonitor
 from beagle.commands import Order, Question
+from beagle.dangers import DANGERS
 from beagle.experiment import FINAL, TRANSITIONS, Event, State
 from beagle.message import Command, Message
 from beagle.messages import ExperimentChanged, Nudge, ProjectChanged, Stream
+from beagle.orchestrators.permits import RULES
 from beagle.settings import TABLE
 from bus.routes import COMMANDS, EVENTS, METRICS, ROUTES, SHARDS, Route, bindings
 
@@ -164,6 +166,73 @@ def _settings_table() -> Iterator[str]:
         yield f"| `{setting.name}` | `{setting.flag}` | {variables} | {default} | {setting.meaning} | {setting.right} |"
 
 
+def permits() -> str:
+    return "\n".join([HEAD, *_permits_intro(), *_permits_table(), *_permits_more()]) + "\n"
+
+
+def _permits_intro() -> Iterator[str]:
+    yield "# What a template may do\n"
+    yield """\
+Whoever may hand in a template has containers started on your machines. With `docker` and `docker-compose` a template
+can do what happens within its own containers, and nothing that reaches the machine or others on it. Each field that
+would is refused, with file and line, what it would give away, and what permits it. A refused template is not stored,
+and starts nothing.
+
+Only what is known to be harmless passes. So a value that Compose puts together from variables (`${X:-host}`) is refused
+wherever a danger could stand, and a field that is not known is refused anyway.
+
+* `permit` (`--permit`, `BEAGLE_PERMIT`) is a list of words of this table, for all templates.
+* `permit_folders` are folders of the machine that may be bound; see below.
+* `trusted: yes` refuses nothing: for a deployment whose users could do all of it anyway.
+
+The gateway refuses, so these are settings of gateways where the actors run apart. They hold for what is handed in from
+then on: what was accepted before runs on.
+"""
+
+
+def _permits_table() -> Iterator[str]:
+    yield "| word | would give an experiment | where |\n| --- | --- | --- |"
+    for word, gives in DANGERS.items():
+        fields = [rule.place for rule in RULES if rule.word == word] + _JUDGED.get(word, [])
+        yield f"| `{word}` | {gives} | {', '.join(f'`{field}`' for field in fields)} |"
+
+
+_JUDGED = {
+    "docker-socket": ["services.*.volumes.*"],
+    "binds": ["services.*.volumes.*", "volumes.*.driver_opts"],
+    "volume-drivers": ["volumes.*.driver", "volumes.*.driver_opts"],
+    "external": ["networks.*.external", "networks.*.name", "services.*.networks", "services.*.volumes.*"],
+    "networks": ["services.*.networks.*.aliases", "services.*.networks.*.ipv4_address"],
+}
+
+
+def _permits_more() -> Iterator[str]:
+    yield """
+## Folders
+
+`permit_folders: /data,/scratch:rw` lets templates bind `/data` and whatever is in it, read-only (`/data/a:/a:ro`), and
+`/scratch` for writing, but nothing **in** `/scratch`: a container that writes there can make a link to `/etc`, and
+another one that binds the link would have `/etc`. So list each folder for writing by itself. A program can leave a file
+there that makes whoever runs it root (setuid): mount such a folder with `nosuid`.
+
+A path is judged as it is written, as the machine may be another one: relative ones, `~`, `..` and variables are in no
+folder. That links within a read-only folder lead nowhere else is yours to see to. Named volumes of the template itself
+are its own and need no permission, nor do `tmpfs` and volumes in memory.
+
+## What is not refused
+
+Published `ports` take a port of the machine, and one that is taken makes the launch fail. GPUs (`gpus`, and `deploy`'s
+reservations for the driver `nvidia`), `shm_size`, `ulimits` and limits are what training needs. How much of the machine
+an experiment may use, and which images, is not limited here. PyTorch's workers, for which `ipc: host` is often advised,
+are content with `shm_size`.
+
+## Experiments as processes
+
+With `process` a template's commands run as the user that Beagle runs as, with all that this user may: read and change
+its files, its own store too. No field changes that, none is refused, and the words above mean nothing there. Give
+templates to that orchestrator only from people whom you would let log in as that user."""
+
+
 def _schema(kinds: object, title: str) -> str:
     """What a body must look like. The tag is required, as it is when a body is read."""
     adapter: TypeAdapter[object] = TypeAdapter(Annotated[kinds, Field(discriminator="type")])
@@ -179,6 +248,7 @@ PAGES = {
     "states.md": states,
     "messages.md": messages,
     "settings.md": settings,
+    "permits.md": permits,
     "schemas/commands.json": lambda: _schema(Order | Question, "What front ends send to beagle.commands"),
     "schemas/events.json": lambda: _schema(ExperimentChanged | ProjectChanged, "What beagle.events says"),
     "schemas/between-actors.json": lambda: _schema(Nudge | Stream, "What the actors tell each other"),
