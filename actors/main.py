@@ -25,7 +25,7 @@ from actors.launcher import Launcher
 from actors.monitor import Monitor
 from actors.queue_manager import QueueManager
 from beagle import deployment, plugins
-from beagle.access import Access, NoAccess
+from beagle.access import Access, NoAccess, ServerAccess
 from beagle.answers import raise_for
 from beagle.bucket import Allowance
 from beagle.errors import Unavailable, Unroutable
@@ -239,7 +239,7 @@ def make_world(settings: Settings, folder: Folder, *, observed: bool = False, la
     """
     store = _store(settings, folder)
     try:
-        access = _access(settings) if settings.apart and launches else NoAccess()
+        access = _access(settings, store) if launches else NoAccess()
         bus = _bus(settings, bindings(settings.site))
         observer = _measures(store, bus) if observed else None
     except BaseException:
@@ -275,7 +275,14 @@ def _bus(settings: Settings, queues: Mapping[str, Binding]) -> Bus:
     return RabbitBus(settings.bus, bindings=queues, metrics_url=metrics if queues else None)
 
 
-def _access(settings: Settings) -> Access:
+def _access(settings: Settings, store: Store) -> Access:
+    access = _broker_access(settings) if settings.apart else NoAccess()
+    if not settings.experiment_server:
+        return access
+    return ServerAccess(access, settings.experiment_server, partial(deployment.attempt_token, deployment.load(store)))
+
+
+def _broker_access(settings: Settings) -> Access:
     from bus.rabbitmq_access import access_to  # noqa: PLC0415 - the same
 
     return access_to(settings)

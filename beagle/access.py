@@ -41,6 +41,34 @@ class NoAccess:
     def sweep(self, is_over: Callable[[str, int], bool]) -> None: ...
 
 
+class ServerAccess:
+    """Beside `inner`, a gateway that takes reports over HTTP: `token` makes an attempt's proof that it is that one.
+
+    Where there is a broker too, `beagle.report` speaks to that.
+    """
+
+    open = True
+
+    def __init__(self, inner: Access, server: str, token: Callable[[str, int], str]) -> None:
+        self._inner, self._server, self._token = inner, server.rstrip("/"), token
+
+    def admit(self, experiment: str, attempt: int) -> dict[str, str]:
+        url = f"{self._server}/api/v1/experiments/{experiment}/attempts/{attempt}/metrics"
+        told = {
+            "BEAGLE_REPORT_URL": url,
+            "BEAGLE_METRICS_POST": url,
+            "BEAGLE_REPORT_TOKEN": self._token(experiment, attempt),
+        }
+        return told | self._inner.admit(experiment, attempt)
+
+    def expel(self, experiment: str, attempt: int) -> None:
+        """What it still says over HTTP is stored as its own, and changes no state."""
+        self._inner.expel(experiment, attempt)
+
+    def sweep(self, is_over: Callable[[str, int], bool]) -> None:
+        self._inner.sweep(is_over)
+
+
 class SharedAccess:
     """All experiments have one user, which the operator made. `told` makes the environment of an attempt."""
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from actors import exports
 from actors.cli.crash import Crashed
 from actors.cli.output import warn
 from actors.cli.words import View
@@ -18,7 +19,7 @@ from beagle.commands import ShowSystem
 from beagle.errors import BeagleError, NotFound
 from beagle.folder import NAME, Folder, find
 from beagle.messages import Answer, Message
-from beagle.ports import Cursor, Page, paged
+from beagle.ports import Cursor
 from beagle.settings import Settings
 
 # A template's grace between SIGTERM and SIGKILL is 10 s by default.
@@ -77,12 +78,7 @@ def opened(settings: Settings, *, scheduling: bool = False) -> Iterator[Session]
 
 def pages(session: Session, question: Callable[[Cursor | None], Message], key: str) -> Iterator[View]:
     """All records of a list, page after page; `question` makes the message for a cursor."""
-
-    def fetch(after: Cursor | None) -> Page[View]:
-        answer = session.ask(question(after))
-        return Page(answer[key], answer["next"])
-
-    return paged(fetch)
+    return exports.pages(session.ask, question, key)
 
 
 def located(settings: Settings) -> Settings:

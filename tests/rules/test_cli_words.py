@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.cli.drawn import fitted
-from actors.cli.exporting import cell, row
 from actors.cli.lines import ending
 from actors.cli.output import Table, aligned
 from actors.cli.words import clean, duration, number, pairs, plural, seconds_between, tally
+from actors.exports import cell, row
 
 STATES = ("queue", "pool", "completed", "timeout", "accuracy_limit_reached", "stopped", "failed")
 
