@@ -6,17 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from beagle.commands import ListExperiments
 from beagle.message import Answer, Message
 from beagle.ports import Cursor, Page, paged
 
 View = dict[str, Any]
+M = TypeVar("M", bound=Message)
 _DROPPED = frozenset({"parameters", "metrics"})
 
 
-def pages(ask: Callable[[Message], Answer], question: Callable[[Cursor | None], Message], key: str) -> Iterator[View]:
+def pages(ask: Callable[[M], Answer], question: Callable[[Cursor | None], M], key: str) -> Iterator[View]:
     """All records of a list, page after page; `question` makes the message for a cursor."""
 
     def fetch(after: Cursor | None) -> Page[View]:
@@ -26,7 +27,7 @@ def pages(ask: Callable[[Message], Answer], question: Callable[[Cursor | None], 
     return paged(fetch)
 
 
-def exported(ask: Callable[[Message], Answer], project: str | None, *, as_csv: bool) -> Iterator[str]:
+def exported(ask: Callable[[ListExperiments], Answer], project: str | None, *, as_csv: bool) -> Iterator[str]:
     """The pieces of the whole export; `project` as in `ListExperiments`."""
 
     def everything() -> Iterator[View]:

@@ -4,65 +4,23 @@ at once what is wrong with them."""
 from __future__ import annotations
 
 import hmac
-import json
 import re
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from beagle import deployment
 from beagle.answers import raise_for
 from beagle.bucket import Allowance, Bucket
-from beagle.errors import InvalidInput, NotFound, Refused
+from beagle.errors import NotFound, Refused
 from beagle.experiment import Experiment, State
-from beagle.metric_lines import Reading, read_line, short
+from beagle.metric_lines import Reading
 from beagle.ports import Store
 from beagle.raw_metrics import WAY, Name, as_report, attempt_of, has_begun, matters
-from bus.port import Bus, Headers
+from beagle.sent_metrics import Sent, Taken, TooFast, reports_of
+from bus.port import Bus
 from bus.routes import METRICS, metric_key
 
-# In one call: each is handled before the next.
-MOST_REPORTS = 1000
 _MOST_BUCKETS = 10_000
 _ID = re.compile(r"[0-9a-f]{24}")
-
-
-class TooFast(Refused):
-    """More came in a second than is kept; after a pause more is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What an experiment sent. `source` and `sequence` name it, so that a repeat is known; else `identity` does.
-
-    Without `attempt` it is of the one that runs.
-    """
-
-    experiment: str
-    attempt: int | None
-    body: bytes
-    source: str = ""
-    sequence: int | None = None
-    identity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One report of a body, and by what it is named."""
-
-    body: bytes
-    headers: Headers = field(default_factory=dict)
-    message_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What became of it: of which attempt it was, how many reports, and a sentence for each value that is no metric."""
-
-    experiment: str
-    attempt: int
-    reports: int
-    refusals: tuple[str, ...]
 
 
 class Intake:
@@ -90,7 +48,7 @@ class Intake:
         `TooFast`, and `Unavailable`.
         """
         experiment, attempt = self._whose(sent)
-        told = _reports(sent)
+        told = reports_of(sent)
         key = metric_key(experiment.id, attempt)
         for piece, reading in told:
             if not self._may(experiment, attempt, reading):
@@ -129,64 +87,3 @@ class Intake:
 
     def _too_fast(self) -> str:
         return f"more than {self._allowance.rate:g} reports came in a second; send the rest a second later"
-
-
-def _reports(sent: Sent) -> list[tuple[Piece, Reading]]:
-    """Lines between them that say nothing are the program's own, as on its output."""
-    try:
-        text = sent.body.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidInput([f"the body is no text (UTF-8): its byte {error.start} does not belong there"]) from error
-    bodies = [*_bodies(text)]
-    single = len(bodies) == 1
-    pieces = [_named(sent, body, None if single else number) for number, body in enumerate(bodies)]
-    read = ((piece, read_line(piece.body.decode(), len(piece.body))) for piece in pieces)
-    told = [(piece, reading) for piece, reading in read if reading is not None]
-    if not told:
-        raise InvalidInput([f"the body says no metric: {short(text)}; send such as accuracy=0.93"])
-    if len(told) > MOST_REPORTS:
-        raise InvalidInput([f"these are {len(told)} reports; send at most {MOST_REPORTS} in one call"])
-    return told
-
-
-def _bodies(body: str) -> Iterator[str]:
-    """Each report: an object, the objects of a list, or the lines of a text."""
-    if body.lstrip()[:1] in {"{", "["}:
-        try:
-            document = json.loads(body, parse_int=float)
-        except (ValueError, RecursionError):
-            pass  # several lines of JSON, or no JSON
-        else:
-            many = document if isinstance(document, list) else [document]
-            yield from (json.dumps(each) for each in many)
-            return
-    yield from (line for line in body.splitlines() if line.strip())
-
-
-def _named(sent: Sent, text: str, number: int | None) -> Piece:
-    """Of several in one body each has the body's name and its place in it."""
-    text, source, sequence = _own_name(text)
-    body = text.encode()
-    if source:
-        return Piece(body, {"source": source, "sequence": sequence})
-    if sent.source and sent.sequence is not None:
-        if number is None:
-            return Piece(body, {"source": sent.source, "sequence": sent.sequence})
-        return Piece(body, {"source": f"{sent.source}/{sent.sequence}", "sequence": number})
-    if sent.identity:
-        return Piece(body, message_id=sent.identity if number is None else f"{sent.identity}/{number}")
-    return Piece(body)
-
-
-def _own_name(body: str) -> tuple[str, str, int]:
-    """The body without its `source` and `sequence`, if it has both: they are no metrics."""
-    if body.startswith("{"):
-        try:
-            document = json.loads(body, parse_int=float)
-        except (ValueError, RecursionError):
-            return body, "", 0
-        source, sequence = document.get("source"), document.get("sequence")
-        if isinstance(source, str) and source and isinstance(sequence, float) and sequence.is_integer():
-            rest = {name: value for name, value in document.items() if name not in {"source", "sequence"}}
-            return json.dumps(rest), source, int(sequence)
-    return body, "", 0

@@ -111,6 +111,7 @@ def _attend(kind: str, ensemble: Ensemble, settings: Settings, wait: Wait, door:
         settings,
         wait,
         door,
+        ensemble.world,
         lambda message: raise_for(ensemble.world.bus.request(message, timeout=ANSWER_TIMEOUT)),
     )
     ensemble.close(grace)
@@ -120,7 +121,7 @@ def _attend(kind: str, ensemble: Ensemble, settings: Settings, wait: Wait, door:
 def _own(folder: Folder, world: World, settings: Settings, wait: Wait, door: socket.socket | None) -> None:
     gateways = 1 if door is None else GATEWAYS
     session = OwnSession(folder, world, settings=settings, scheduling=True, gateways=gateways)
-    session.close(_serve(f"all actors, state in {folder.path}", settings, wait, door, session.ask))
+    session.close(_serve(f"all actors, state in {folder.path}", settings, wait, door, world, session.ask))
     log.info("ended")
 
 
@@ -134,15 +135,22 @@ def _door(settings: Settings) -> socket.socket | None:
 
 
 def _serve(
-    what: str, settings: Settings, wait: Wait, door: socket.socket | None, ask: Callable[[AnyMessage], Answer]
+    what: str,
+    settings: Settings,
+    wait: Wait,
+    door: socket.socket | None,
+    world: World,
+    ask: Callable[[AnyMessage], Answer],
 ) -> float:
     """Until a signal comes. Answers with what is left of the grace when calls over HTTP are finished."""
     server = None
     if door is not None:
         from actors.http.app import make_app  # noqa: PLC0415 - the same
         from actors.http.server import HttpServer  # noqa: PLC0415
+        from actors.live import live  # noqa: PLC0415
 
-        server = HttpServer(make_app(ask, settings), door)
+        lively = live(world)
+        server = HttpServer(make_app(ask, settings, lively), door, lively.close)
     log.info("serving: %s", what)
     while not wait(_LONG):
         pass

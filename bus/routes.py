@@ -104,6 +104,7 @@ def bindings(site: str) -> dict[str, Binding]:
         f"launcher.{site}": Binding(COMMANDS, tuple(f"launcher.{site}.{what}" for what in _FOR_ONE_LAUNCHER)),
         f"stops.{site}": Binding(COMMANDS, (f"launcher.{site}.stop_workload",), each=True),
         "events.heuristic": Binding(EVENTS, (*_ENDINGS, "project.*.*"), each=True),
+        "events.gateway": Binding(EVENTS, ("experiment.*.*", "project.*.*"), each=True),
         "events.monitor": Binding(EVENTS, _MOVED, each=True),
     } | {queue: Binding(METRICS, _metric_patterns(queue), single=True) for queue in METRIC_QUEUES}
 

@@ -15,6 +15,8 @@ import pytest
 
 from actors.base import BusActor, World
 from actors.clock import Clock
+from actors.http.events import Events
+from actors.live import QUEUE
 from actors.main import Ensemble
 from actors.monitor import Monitor
 from actors.strangers import Forwarder
@@ -103,6 +105,7 @@ def consumers(tmp_path) -> Iterator[dict[str, list[type[BusActor]]]]:
     for actor, queues in composed._actors:
         for queue in queues:
             found.setdefault(queue, []).append(actor)
+    found[QUEUE] = [Events]  # it listens for HTTP's streams, and is no actor
     yield found
     clock.close()
     store.close()

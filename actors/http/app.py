@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from actors.http import commands, errors, experiments, files, openapi, projects, systems, upkeep, waiting
 from actors.http.asking import Ask
 from actors.http.guard import Guard
+from actors.http.live import Live, live_routers
 from actors.http.shapes import API
 from beagle.setting_checks import split
 from beagle.settings import Settings
@@ -29,12 +30,12 @@ ROUTERS = (
 )
 
 
-def make_app(ask: Ask, settings: Settings) -> ASGIApp:
+def make_app(ask: Ask, settings: Settings, live: Live) -> ASGIApp:
     """`ask` may block; it raises what the actors refused with."""
     app = FastAPI(title="Beagle", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
     app.state.ask = ask
-    for router in ROUTERS:
+    for router in (*ROUTERS, *live_routers(ask, settings, live)):
         app.include_router(router, prefix=API)
     openapi.install(app)
     guarded = Guard(app, settings)

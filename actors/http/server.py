@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
@@ -75,11 +76,11 @@ def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, in
 
 
 class HttpServer:
-    """Serves from its making until `close`."""
+    """Serves from its making until `close`. `ending` ends the streams that have no end of their own."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listening: socket.socket, ending: Callable[[], None]) -> None:
         self.url = url(listening)
-        self._socket = listening
+        self._socket, self._ending = listening, ending
         # `lifespan`: there is nothing to begin or to end with the app; what it asks is there before and after it.
         config = uvicorn.Config(
             app,
@@ -102,8 +103,9 @@ class HttpServer:
     def close(self, grace: float) -> None:
         """Take no more calls, and finish those that were begun, within `grace` seconds."""
         deadline = time.monotonic() + grace
+        self._ending()
         self._server.should_exit = True
-        # Connections that have no end of their own (streams of events) are cut at half time.
+        # A connection whose client reads nothing is cut at half time.
         self._thread.join(grace / 2)
         self._server.force_exit = True
         self._thread.join(max(0.0, deadline - time.monotonic()))

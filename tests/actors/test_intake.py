@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from actors.intake import Intake, Sent, TooFast
+from actors.intake import Intake
 from beagle import deployment
 from beagle.bucket import Allowance
 from beagle.errors import InvalidInput, NotFound, Refused
 from beagle.experiment import Failed, Failure, Paused, State
 from beagle.records import Summary
+from beagle.sent_metrics import Sent, SentName, TooFast
 from tests.actors.bench import ID, Bench
 
 
@@ -28,7 +29,8 @@ def intake(bench) -> Intake:
 
 
 def sent(body, attempt=1, **names) -> Sent:
-    return Sent(experiment=ID, attempt=attempt, body=body if isinstance(body, bytes) else body.encode(), **names)
+    whole = body if isinstance(body, bytes) else body.encode()
+    return Sent(experiment=ID, attempt=attempt, body=whole, name=SentName(**names))
 
 
 @pytest.mark.parametrize(

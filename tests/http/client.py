@@ -11,7 +11,9 @@ from typing import Any
 import requests
 
 from actors.http.app import make_app
+from actors.http.live import Live
 from actors.http.server import HttpServer, bound
+from actors.live import live
 from actors.main import OwnSession, open_session
 from beagle.settings import Settings
 from tests.journeys.census import end_all
@@ -22,8 +24,8 @@ PATIENCE = 30.0
 class Client:
     """Paths are those below `/api/v1`, unless they begin with a slash."""
 
-    def __init__(self, url: str, session: OwnSession, **headers: str) -> None:
-        self.url, self.session, self.headers = url, session, headers
+    def __init__(self, url: str, session: OwnSession, live: Live, **headers: str) -> None:
+        self.url, self.session, self.live, self.headers = url, session, live, headers
 
     def __call__(self, method: str, path: str, **more: Any) -> requests.Response:
         headers = {**self.headers, **more.pop("headers", {})}
@@ -49,9 +51,10 @@ def serving(folder: Path, **settings: Any) -> Iterator[Client]:
     assert door is not None
     session = open_session(folder / "state", settings=wanted, scheduling=True)
     assert isinstance(session, OwnSession)
-    server = HttpServer(make_app(session.ask, wanted), door)
+    lively = live(session._world)
+    server = HttpServer(make_app(session.ask, wanted, lively), door, lively.close)
     try:
-        yield Client(server.url, session)
+        yield Client(server.url, session, lively)
     finally:
         server.close(5.0)
         session.close()

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from actors.http.live import Live
 from tests.http.client import Client, serving
 
 
@@ -20,3 +21,8 @@ def serve(tmp_path) -> Iterator[Callable[..., Client]]:
 @pytest.fixture
 def client(serve) -> Client:
     return serve()
+
+
+@pytest.fixture
+def live(client) -> Live:
+    return client.live
