@@ -42,7 +42,10 @@ def parsed(text: str, filename: str) -> Fields:
 
 
 def template_of(posted: Fields) -> tuple[str, str]:
-    """The file name and the text of a template."""
+    """The file name and the text of a template; what `upload` answered may be posted on whole."""
+    inner = posted.get("template")
+    if FILENAME not in posted and isinstance(inner, dict):
+        posted = inner
     filename = posted.get(FILENAME)
     if not isinstance(filename, str) or not filename:
         raise InvalidInput(["the template has no filename; give the one that projects name it by"])
