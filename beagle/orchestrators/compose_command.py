@@ -41,6 +41,10 @@ _PROGRESS = re.compile(
     r"|(Container|Network|Volume) .* (Creat|Start|Stopp|Remov|Wait|Healthy|Exited|Error)"
     r"|(Creating|Pulling|Starting|Removing|Stopping|Recreating) |Attaching to |WARNING: "
 )
+MISSING = (
+    "there is no Docker Compose on this machine: neither a plug-in docker-compose of Docker nor the command"
+    " docker-compose was found; install either"
+)
 _LINES, _LONGEST = 3, 700
 
 

@@ -7,6 +7,7 @@ too, and each `$` in it is doubled, so that Compose gives it back as it is.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -22,19 +23,18 @@ Tree = dict[str, JsonValue]
 NETWORK, VOLUME = "beagle_network", "beagle_volume"
 # Where containers find their outputs and checkpoints.
 MOUNTED = "/beagle"
-# What has no such label was not made by us for one attempt, and is left alone.
-SERVICE = "beagle.service"
 # JSON leaves as they are some characters that cannot stand in YAML: these, but not those beyond U+FFFF.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """What the file does not say: labels of what belongs to the attempt, a network and a volume that are there
-    (empty: none; then `network_mode` is that of a service alone), how the output is kept, and what each program is told
-    besides its own environment."""
+    """What the file does not say: labels of all that belongs to the attempt, and those of each service; a network and
+    a volume that are there (empty: none; then `network_mode` is that of a service alone); how the output is kept; and
+    what each program is told besides its own environment."""
 
     labels: Mapping[str, str]
+    service_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     network: str = ""
     network_mode: str = "bridge"
     volume: str = ""
@@ -67,10 +67,13 @@ def composed(workload: Workload, added: Additions) -> Tree:
 
 def _fill(written: Tree, service: Service, added: Additions) -> None:
     told = {**service.environment, **added.environment}
+    own = added.service_labels.get(service.name, {})
     written["environment"] = {name: _plain(value) for name, value in told.items()}
-    written["labels"] = {**_pairs(written.get("labels")), **_plain_pairs({**added.labels, SERVICE: service.name})}
+    written["labels"] = {**_pairs(written.get("labels")), **_plain_pairs({**added.labels, **own})}
     if added.logging:
         written["logging"] = deepcopy(dict(added.logging))
+    # The older Compose takes no parts of a second. It is we who stop it.
+    written["stop_grace_period"] = f"{math.ceil(service.grace)}s"
     # A name of its own would be taken when the next attempt starts.
     written.pop("container_name", None)
 

@@ -16,11 +16,17 @@ from beagle.template import Workload
 from beagle.template_file import read_template
 
 LABELS = {"beagle.workload": "beagle-e-1"}
-ADDED = Additions(labels=LABELS, network="beagleml", volume="beagle-e", environment={"BEAGLE_OUTPUT_DIR": "/beagle/1"})
+ADDED = Additions(
+    labels=LABELS,
+    service_labels={"train": {"beagle.main": "true"}},
+    network="beagleml",
+    volume="beagle-e",
+    environment={"BEAGLE_OUTPUT_DIR": "/beagle/1"},
+)
 ONE = "services: {train: {image: busybox, environment: {RATE: 1}}}"
 TWO = """
 services:
-  train: {image: busybox, environment: [RATE=1], labels: [beagle.main=true, cost=$PRICE]}
+  train: {image: busybox, environment: [RATE=1], labels: [beagle.main=false, cost=$PRICE]}
   db: {image: redis}
   apart: {image: busybox, network_mode: none}
   inner: {image: busybox, networks: [own]}
@@ -100,7 +106,6 @@ def test_what_is_made_for_the_attempt_is_labelled_and_what_outlives_it_is_not():
         "beagle.main": "true",
         "cost": "$PRICE",
         "beagle.workload": "beagle-e-1",
-        "beagle.service": "train",
     }
     assert tree["networks"]["own"] == {"labels": LABELS}
     assert tree["volumes"]["data"] == {"labels": {"a": 1, **LABELS}}
@@ -120,6 +125,11 @@ def test_names_that_a_second_attempt_would_want_are_left_out():
     tree = composed(workload(text), ADDED)
     assert "name" not in tree
     assert "container_name" not in tree["services"]["train"]
+
+
+def test_a_grace_is_given_in_whole_seconds_which_every_compose_takes():
+    tree = composed(workload(ONE.replace("image", "stop_grace_period: 1500ms, image")), ADDED)
+    assert tree["services"]["train"]["stop_grace_period"] == "2s"
 
 
 @pytest.mark.parametrize("version", ["", "version: '2'", "version: '2.4'", "version: '3.8'"])

@@ -82,6 +82,10 @@ class Engine:
                 return error.status_code == 404 or "already in progress" in str(error.explanation)
             return True
 
+    def rename(self, id: str, name: str) -> None:
+        with self._calling() as api:
+            api.rename(id, name)
+
     def inspect(self, name: str) -> Facts | None:
         with self._calling() as api, _but(404):
             found: Facts = api.inspect_container(name)
@@ -134,6 +138,12 @@ class Engine:
             for told in api.pull(repository, tag=tag or "latest", stream=True, decode=True, platform=platform):
                 if "error" in told:
                     raise Answered(404, str(told["error"]))
+
+    def make_image(self, image: str) -> None:
+        """One with nothing in it, for containers that are never started."""
+        repository, _, tag = image.partition(":")
+        with self._calling() as api:
+            api.import_image_from_data(bytes(1024), repository=repository, tag=tag)
 
     # Volumes and networks
 
