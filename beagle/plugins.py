@@ -27,6 +27,7 @@ BUILT_IN = {
     },
     _ORCHESTRATORS: {
         "docker": "beagle.orchestrators.docker:DockerOrchestrator",
+        "docker-compose": "beagle.orchestrators.compose:ComposeOrchestrator",
         "process": "beagle.orchestrators.process:ProcessOrchestrator",
     },
 }

@@ -19,6 +19,7 @@ from beagle.orchestrators.containers import labels, marks
 from beagle.orchestrators.containers.engine import Facts
 from beagle.orchestrators.containers.makers import Maker
 from beagle.orchestrators.containers.orchestrator import ContainerOrchestrator
+from beagle.orchestrators.containers.services import CHECKPOINT, OUTPUT, folders, main_of
 from beagle.orchestrators.containers.watch import Watch
 from beagle.ports import Ended
 from beagle.settings import Settings
@@ -154,25 +155,23 @@ class ComposeOrchestrator(ContainerOrchestrator):
         return ComposeCommand(path, self._folder, self.engine.url, os.environ)
 
     def _additions(self, workload: Workload) -> Additions:
-        named = [service.name for service in workload.services if service.main]
-        names = {service.name for service in workload.services}
-        if not named and self.settings.main_service in names:
-            named = [self.settings.main_service]
-        elif len(names) == 1:
-            named = [*names]
-        network = self.network()
+        network, main = self.network(), main_of(workload.services, self.settings)
+        count = {labels.SERVICES: str(len(workload.services))}
         return Additions(
             labels=labels.of_workload(self.system, workload),
             service_labels={
-                service.name: {
-                    **labels.of_service(service, main=service.name in named),
-                    labels.SERVICES: str(len(names)),
-                }
+                service.name: count | labels.of_service(service, main=service.name == main)
                 for service in workload.services
             },
             network="" if network in ("none", "bridge") else network,
-            network_mode="none" if network == "none" else "bridge",
-            logging={"driver": "json-file", "options": {"max-size": "1p"}},
+            network_mode=network,
+            volumes=folders(workload),
+            logging={"driver": "json-file"},
+            environment={
+                "BEAGLE_WORKLOAD": workload.name,
+                "BEAGLE_OUTPUT_DIR": OUTPUT,
+                "BEAGLE_CHECKPOINT_DIR": CHECKPOINT,
+            },
         )
 
     # Stopping

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from beagle.orchestrators.compose_file import NETWORK, VOLUME, Tree
+from beagle.orchestrators.compose_file import OURS, Tree
 from beagle.settings import Settings
 from beagle.template import Template
 
@@ -27,9 +27,10 @@ def refused(template: Template, settings: Settings) -> list[str]:
 
 
 def _mistakes(document: Tree, settings: Settings) -> Iterator[Mistake]:
-    for kind, ours in (("networks", NETWORK), ("volumes", VOLUME)):
-        if ours in _tree(document.get(kind)):
-            yield (kind, ours), "is a name of Beagle's own; give it another one"
+    for kind in ("networks", "volumes"):
+        for name in _tree(document.get(kind)):
+            if name.startswith(OURS):
+                yield (kind, name), f"begins with {OURS}, which is Beagle's own; give it another name"
     services = _tree(document.get("services"))
     hosts = _hosts(settings)
     for name, service in services.items():
@@ -66,11 +67,8 @@ def _volumes(place: Place, volumes: JsonValue) -> Iterator[Mistake]:
     for index, volume in enumerate(volumes if isinstance(volumes, list) else []):
         long = volume if isinstance(volume, dict) else {}
         source = volume.partition(":")[0] if isinstance(volume, str) and ":" in volume else long.get("source")
-        target = volume.split(":")[1] if isinstance(volume, str) and ":" in volume else long.get("target", volume)
         if isinstance(source, str) and source.startswith((".", "~")):
             yield (*place, "volumes", index), f'"{source}" is relative to no folder; give a path that begins with /'
-        if target == "/beagle":
-            yield (*place, "volumes", index), "/beagle holds outputs and checkpoints; mount it elsewhere"
 
 
 def _hosts(settings: Settings) -> dict[str, str]:

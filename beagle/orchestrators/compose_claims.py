@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from beagle.errors import BeagleError, Unavailable
 from beagle.orchestrators.containers import labels, makers
 from beagle.orchestrators.containers.engine import Answered, Engine, Facts
+from beagle.orchestrators.containers.launch import open_folders
 from beagle.orchestrators.containers.makers import Maker
+from beagle.orchestrators.containers.services import folders, mounts
 from beagle.template import Workload
 
 # An image of nothing, made where it is missing: a claim must not wait for a registry.
@@ -46,13 +48,18 @@ class Claims:
             "Image": IMAGE,
             "Cmd": ["claim"],
             "Labels": {**borne, labels.MAKER: maker.mark},
-            "HostConfig": {"NetworkMode": "none"},
+            "HostConfig": {"NetworkMode": "none", "Mounts": mounts(workload)},
         }
+        for volume in folders(workload).values():
+            self._engine.create_volume(volume, {name: each for name, each in borne.items() if name != labels.WORKLOAD})
         own = self._create(workload.name + _CLAIM, config, maker)
         # Looked at after the creation: whoever was faster has renamed its own before.
         if own is not None and self._engine.inspect(workload.name + _UP) is not None:
             self._engine.remove(own)
             return None
+        if own is not None:
+            # New volumes are root's, and nobody knows as whom its programs will run.
+            self._engine.put(own, "/beagle", open_folders())
         return own
 
     def up(self, id: str, name: str) -> None:

@@ -1,7 +1,7 @@
 """The Compose file that an attempt is started from: the user's, with values put in as data. Pure.
 
 A value of an experiment is never text in the file: it is an element of the tree that is written as JSON, which is YAML
-too, and each `$` in it is doubled, so that Compose gives it back as it is.
+too, and each `$` in it is doubled, so that Compose gives it back as it is. In the file's own text `$` is Compose's.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from beagle.orchestrators.containers.services import written_in_file
 from beagle.template import Service, Workload
 
 Tree = dict[str, JsonValue]
 
-# What we add to the file's own networks and volumes has names that nobody else gives.
-NETWORK, VOLUME = "beagle_network", "beagle_volume"
-# Where containers find their outputs and checkpoints.
-MOUNTED = "/beagle"
+# What we add to the file's own networks and volumes has names that begin so.
+OURS = "beagle_"
+NETWORK = f"{OURS}network"
 # JSON leaves as they are some characters that cannot stand in YAML: these, but not those beyond U+FFFF.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """What the file does not say: labels of all that belongs to the attempt, and those of each service; a network and
-    a volume that are there (empty: none; then `network_mode` is that of a service alone); how the output is kept; and
-    what each program is told besides its own environment."""
+    """What the file does not say: labels of all that belongs to the attempt, and those of each service; a network that
+    is there (empty: none; then `network_mode` is that of a service alone); volumes that are there, by where they are
+    mounted; how the output is kept; and what each program is told besides its own environment."""
 
     labels: Mapping[str, str]
     service_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     network: str = ""
     network_mode: str = "bridge"
-    volume: str = ""
+    volumes: Mapping[str, str] = field(default_factory=dict)
     logging: Mapping[str, JsonValue] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -58,17 +58,19 @@ def composed(workload: Workload, added: Additions) -> Tree:
     for kind in ("networks", "volumes"):
         _label(tree, kind, added.labels)
     _join(tree, workload.name, added)
-    if added.volume:
-        _at(tree, "volumes")[VOLUME] = {"external": True, "name": _plain(added.volume)}
+    for target, volume in added.volumes.items():
+        name = OURS + target.rpartition("/")[2]
+        _at(tree, "volumes")[name] = {"external": True, "name": _plain(volume)}
         for service in workload.services:
-            _list(_tree(services[service.name]), "volumes").append(f"{VOLUME}:{MOUNTED}")
+            _list(_tree(services[service.name]), "volumes").append(f"{name}:{target}")
     return tree
 
 
 def _fill(written: Tree, service: Service, added: Additions) -> None:
     told = {**service.environment, **added.environment}
     own = added.service_labels.get(service.name, {})
-    written["environment"] = {name: _plain(value) for name, value in told.items()}
+    kept = written_in_file(service, written.get("environment"))
+    written["environment"] = {name: value if name in kept else _plain(value) for name, value in told.items()}
     written["labels"] = {**_pairs(written.get("labels")), **_plain_pairs({**added.labels, **own})}
     if added.logging:
         written["logging"] = deepcopy(dict(added.logging))

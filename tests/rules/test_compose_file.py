@@ -20,7 +20,7 @@ ADDED = Additions(
     labels=LABELS,
     service_labels={"train": {"beagle.main": "true"}},
     network="beagleml",
-    volume="beagle-e",
+    volumes={"/beagle/output": "beagle-e-1.output"},
     environment={"BEAGLE_OUTPUT_DIR": "/beagle/1"},
 )
 ONE = "services: {train: {image: busybox, environment: {RATE: 1}}}"
@@ -55,9 +55,16 @@ def _fields(service, environment):
 
 @given(st.text().filter(lambda text: "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)))
 def test_a_value_comes_back_as_it_is_whatever_it_holds(value):
-    read = yaml.safe_load(written(workload(ONE, RATE=value), ADDED))
+    read = yaml.safe_load(written(workload(ONE, RATE=value, BEAGLE_PARAMETERS='{"RATE": 0}'), ADDED))
     assert read["services"]["train"]["environment"]["RATE"].replace("$$", "\x00").count("$") == 0
     assert read["services"]["train"]["environment"]["RATE"].replace("$$", "$") == value
+
+
+def test_in_the_files_own_text_a_dollar_is_composes():
+    text = ONE.replace("RATE: 1", 'RATE: "$1", HOME: "${HOME} $$"')
+    tree = composed(workload(text, BEAGLE_PARAMETERS='{"RATE": 0}', BEAGLE_SEED="$"), ADDED)
+    told = tree["services"]["train"]["environment"]
+    assert (told["RATE"], told["HOME"], told["BEAGLE_SEED"]) == ("$$1", "${HOME} $$", "$$")
 
 
 def test_the_template_is_left_as_it_was():
@@ -115,8 +122,8 @@ def test_what_is_made_for_the_attempt_is_labelled_and_what_outlives_it_is_not():
 
 def test_outputs_and_checkpoints_are_in_a_volume_that_is_there():
     tree = composed(workload(ONE.replace("RATE: 1}", "RATE: 1}, volumes: ['data:/data']")), ADDED)
-    assert tree["volumes"]["beagle_volume"] == {"external": True, "name": "beagle-e"}
-    assert tree["services"]["train"]["volumes"] == ["data:/data", "beagle_volume:/beagle"]
+    assert tree["volumes"]["beagle_output"] == {"external": True, "name": "beagle-e-1.output"}
+    assert tree["services"]["train"]["volumes"] == ["data:/data", "beagle_output:/beagle/output"]
     assert tree["services"]["train"]["environment"] == {"RATE": "1", "BEAGLE_OUTPUT_DIR": "/beagle/1"}
 
 
@@ -149,7 +156,6 @@ def test_templates_of_every_version_are_taken(version):
         ("container_name: x", "services.a.container_name", "would be taken"),
         ("volumes: [./x:/x]", "services.a.volumes[1]", "relative to no folder"),
         ("volumes: [{type: bind, source: ~/x, target: /x}]", "services.a.volumes[1]", "relative to no folder"),
-        ("volumes: [x:/beagle]", "services.a.volumes[1]", "holds outputs and checkpoints"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_place(field, place, what):

@@ -156,7 +156,8 @@ class Launch:
             self._engine.remove_network(self._workload.name)
 
 
-def _folders() -> bytes:
+def open_folders() -> bytes:
+    """An archive for /beagle, in which everybody may write to both."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
         for path in (OUTPUT, CHECKPOINT):
@@ -166,4 +167,4 @@ def _folders() -> bytes:
     return content.getvalue()
 
 
-_FOLDERS = _folders()
+_FOLDERS = open_folders()

@@ -110,7 +110,7 @@ def _container(workload: Workload, service: Service, borne: dict[str, str], main
     words = [filled(word) for word in service.command]
     mode = told.get("network_mode")
     options.host["LogConfig"] = {"Type": "json-file", "Config": {}}  # without rotation: offsets stay what they are
-    options.host.setdefault("Mounts", []).extend(_folders(workload))
+    options.host.setdefault("Mounts", []).extend(mounts(workload))
     if mode is not None:
         options.host["NetworkMode"] = "bridge" if mode == "default" else mode
     own = values.pairs(told["labels"]) if told.get("labels") is not None else {}
@@ -135,21 +135,26 @@ def _container(workload: Workload, service: Service, borne: dict[str, str], main
     )
 
 
-def _folders(workload: Workload) -> list[dict[str, Any]]:
+def folders(workload: Workload) -> dict[str, str]:
     """Volumes of the attempt's and of the experiment's own: engines elsewhere have them too, as they have no folder."""
-    named = {OUTPUT: f"{workload.name}.output", CHECKPOINT: f"beagle-{workload.experiment}.checkpoint"}
-    return [{"Type": "volume", "Source": name, "Target": target} for target, name in named.items()]
+    return {OUTPUT: f"{workload.name}.output", CHECKPOINT: f"beagle-{workload.experiment}.checkpoint"}
+
+
+def mounts(workload: Workload) -> list[dict[str, Any]]:
+    return [{"Type": "volume", "Source": name, "Target": target} for target, name in folders(workload).items()]
+
+
+def written_in_file(service: Service, listed: Data) -> set[str]:
+    """The variables whose text is that of the file, where `$` has a meaning; values of the experiment have none."""
+    given = _FILLED | set(json.loads(service.environment.get("BEAGLE_PARAMETERS", "{}")))
+    own = set(values.pairs(listed)) if listed is not None else set()
+    return {name for name in own - given if not name.startswith("BEAGLE_")}
 
 
 def _environment(workload: Workload, service: Service, written: dict[str, Data]) -> dict[str, str]:
     """In the file's own text `$$` is `$`; values of the experiment are what they are."""
-    given = _FILLED | set(json.loads(service.environment.get("BEAGLE_PARAMETERS", "{}")))
-    listed = written.get("environment")
-    own = set(values.pairs(listed)) if listed is not None else set()
-    found = {
-        name: filled(value) if name in own - given and not name.startswith("BEAGLE_") else value
-        for name, value in service.environment.items()
-    }
+    own = written_in_file(service, written.get("environment"))
+    found = {name: filled(value) if name in own else value for name, value in service.environment.items()}
     return {**found, "BEAGLE_WORKLOAD": workload.name, "BEAGLE_OUTPUT_DIR": OUTPUT, "BEAGLE_CHECKPOINT_DIR": CHECKPOINT}
 
 
