@@ -7,7 +7,6 @@ import time
 from beagle.orchestrators.containers import labels, marks
 from beagle.orchestrators.containers.engine import Engine, Facts
 from beagle.orchestrators.containers.later import Later
-from beagle.orchestrators.containers.watched import parted
 
 EVERY = 30.0
 # So many ended workloads are kept at most, whatever their age: an engine lists them all each time it is asked.
@@ -49,7 +48,11 @@ class Garbage:
                 self._engine.remove_network(str(network["Id"]))
 
     def _there(self) -> dict[str, list[Facts]]:
-        return parted(self._engine.containers({labels.SYSTEM: self._system}))
+        """By their workload: claims too, which are all that there is while images are pulled."""
+        found: dict[str, list[Facts]] = {}
+        for container in self._engine.containers({labels.SYSTEM: self._system}):
+            found.setdefault(labels.of(container).get(labels.WORKLOAD, ""), []).append(container)
+        return found
 
     def _old(self, ages: dict[str, float]) -> list[str]:
         youngest_first = sorted(ages, key=lambda name: ages[name])
