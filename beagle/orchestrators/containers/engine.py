@@ -6,7 +6,7 @@ A call that was not answered raises `Unavailable`; whether it did anything is un
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -173,14 +173,14 @@ class Engine:
             found: list[Facts] = api.networks(filters={"label": _pairs(labels or {})})
             return found
 
-    def create_network(self, name: str, labels: Mapping[str, str]) -> str:
-        with self._calling() as api:
-            made: Facts = api.create_network(name, driver="bridge", labels=dict(labels), check_duplicate=True)
-            return str(made["Id"])
+    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool = False) -> None:
+        """One that exists is left as it is."""
+        with self._calling() as api, _but(409):
+            api.create_network(name, driver="bridge", labels=dict(labels), internal=internal, check_duplicate=True)
 
-    def connect(self, network: str, container: str, aliases: Sequence[str]) -> None:
+    def connect(self, network: str, container: str) -> None:
         with self._calling() as api:
-            api.connect_container_to_network(container, network, aliases=list(aliases))
+            api.connect_container_to_network(container, network)
 
     def remove_network(self, id: str) -> None:
         """One that is in use stays."""

@@ -90,9 +90,6 @@ class Follower:
         self._closed.set()
         self.look()
 
-    def wait(self) -> None:
-        self._thread.join(timeout=5)
-
     def look(self) -> None:
         """Hang up, and see whether it still runs."""
         stream = self._stream

@@ -15,6 +15,7 @@ from beagle.errors import LaunchFailed, Unavailable
 from beagle.orchestrators.containers import labels, marks
 from beagle.orchestrators.containers.engine import Answered, Engine, Facts
 from beagle.orchestrators.containers.makers import Maker
+from beagle.orchestrators.containers.network import NONE
 from beagle.orchestrators.containers.services import CHECKPOINT, OUTPUT, Container, declared, declared_names, in_order
 from beagle.template import Workload
 
@@ -45,6 +46,9 @@ class Launch:
         """Its containers, as they are right after their start; None when it is someone else's."""
         name, claim = self._workload.name, self._containers[0]
         self._make_volumes()
+        if len(self._containers) > 1:
+            # They find each other by their services' names; without any other network they find nobody else.
+            self._engine.create_network(name, self._common, internal=self._network == NONE)
         if not self._make(claim, name):
             return None
         try:
@@ -59,8 +63,9 @@ class Launch:
     def _start_all(self, name: str) -> None:
         if marks.is_forbidden(self._engine, name):
             raise Withdrawn
-        if len(self._containers) > 1:
-            self._make_the_others(name)
+        for each in self._containers[1:]:
+            if not self._make(each, f"{name}.{each.service}"):
+                raise LaunchFailed(f"there is a container called {name}.{each.service} already: remove it")
         for each in in_order(self._containers):
             self._start(each)
 
@@ -75,22 +80,16 @@ class Launch:
             if mount["Target"] in (OUTPUT, CHECKPOINT):
                 self._engine.create_volume(mount["Source"], borne)
 
-    def _make_the_others(self, name: str) -> None:
-        """They find each other by their services' names, in a network of their own."""
-        self._engine.create_network(name, self._common)
-        joined = [each for each in self._containers if each.joins]
-        for each in self._containers[1:]:
-            if not self._make(each, f"{name}.{each.service}"):
-                raise LaunchFailed(f"there is a container called {name}.{each.service} already: remove it")
-        for each in joined:
-            aliases = [alias for alias in (each.service, each.alias) if alias]
-            self._engine.connect(name, self._ids[each.service], aliases)
-
     def _make(self, container: Container, name: str) -> bool:
         """Whether it is ours now."""
         if container.pull == "always":
             self._pull(container)
-        if container.joins:
+        together = container.joins and len(self._containers) > 1
+        if together:
+            aliases = [alias for alias in (container.service, container.alias) if alias]
+            container.config["HostConfig"]["NetworkMode"] = self._workload.name
+            container.config["NetworkingConfig"] = {"EndpointsConfig": {self._workload.name: {"Aliases": aliases}}}
+        elif container.joins:
             container.config["HostConfig"]["NetworkMode"] = self._network
         try:
             made = self._create(container, name)
@@ -104,6 +103,8 @@ class Launch:
             made = str(there["Id"])
         self._ids[container.service] = made
         self._open_folders(container, made)
+        if together and self._network != NONE:
+            self._engine.connect(self._network, made)
         return True
 
     def _create(self, container: Container, name: str) -> str:

@@ -20,10 +20,14 @@ from beagle.ports import CaughtUp, Ended, Observed
 log = logging.getLogger(__name__)
 Listener = Callable[[Sequence[Observed]], None]
 SWEEP = 2.0
+# What a listener does with one push takes no longer.
+_SETTLE = 1.0
 
 
 class Watch:
     """One thread for each container that runs: the engine ends its stream of output when it ends, which is the push.
+
+    No thread is waited for: one whose container says nothing is in a call that ends with that.
 
     The sweep repairs what such a stream missed. `over` is called before the end of a workload is told.
     """
@@ -84,7 +88,7 @@ class Watch:
         for each in watched:
             each.close()
         for each in watched:
-            each.wait()
+            each.settle(_SETTLE)
 
     def _kill(self, watched: Watched, follower: Follower) -> None:
         if follower in watched.running():

@@ -65,9 +65,10 @@ class Watched:
         for follower in self.followers:
             follower.close()
 
-    def wait(self) -> None:
-        for follower in self.followers:
-            follower.wait()
+    def settle(self, patience: float) -> None:
+        """Returns when the listener is not being called any more for it, or after so many seconds."""
+        if self.order.acquire(timeout=patience):
+            self.order.release()
 
     def running(self) -> list[Follower]:
         return [follower for follower in self.followers if follower.service not in self._ends]
