@@ -1,21 +1,23 @@
 """The orchestrator plug-in that runs workloads at a dock (`dock.py`), as one for Docker would.
 
-A container is started by whoever made it, once, and by its id, never by its name: a launcher that sleeps between the
-two finds that its container is gone. One that was made and not started is removed and made anew. A stop of what was
-never started leaves a container that nobody starts. What was cleaned has a companion with `.cleaned` behind its name.
+A container is started by whoever made it, once, and by its id, never by its name. Whoever makes one holds a lock until
+it is started: one that was made and not started is removed and made anew when that lock is free, so that nobody removes
+what starts and ends just then. A stop of what was never started leaves a container that nobody starts. What was cleaned
+has a companion with `.cleaned` behind its name.
 """
 
 from __future__ import annotations
 
 import builtins
 import codecs
+import fcntl
 import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,6 +30,8 @@ from beagle.settings import Settings
 from beagle.template import Template, Workload
 
 TIMEOUT, TRIES, SWEEP, PIECE, LONGEST = 20.0, 50, 1.0, 1 << 20, 64 * 1024
+# Seconds that a start waits for somebody else's of the same name.
+PATIENCE, LOOK = 2.0, 0.005
 Container = dict[str, Any]
 
 
@@ -94,7 +98,8 @@ class DockOrchestrator:
 
     def __init__(self, folder: Path, site: str = "") -> None:
         self.site = site or "dock"
-        self.dock = Dock(os.environ.get("DOCK_SOCKET", str(folder / "dock.socket")))
+        socket = os.environ.get("DOCK_SOCKET", str(folder / "dock.socket"))
+        self.dock, self._makers = Dock(socket), Path(f"{socket}.makers")
         self._followed: dict[str, Followed] = {}
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._listener: Callable[[Sequence[Observed]], None] | None = None
@@ -118,18 +123,17 @@ class DockOrchestrator:
 
     def start(self, workload: Workload) -> float:
         for _ in range(TRIES):
-            made = self._make(workload)
-            if made is not None and self._begin(made):
-                self._orders.put(lambda: self._follow(workload.name, adopted=False))
-                return float(self._inspect(workload.name)["started_at"])
-            there = self._inspect(workload.name)
-            if there is None or there["status"] == "created":
-                if there is not None and "forbidden" in there["labels"]:
-                    self._orders.put(lambda: self._never(workload.name))
-                    return time.time()
-                if there is not None:
-                    self.dock.ask("remove", id=there["id"])
+            with self._making() as maker:
+                made = self._make(workload, maker)
+                if made is not None and self._begin(made):
+                    self._orders.put(lambda: self._follow(workload.name, adopted=False))
+                    return float(self._inspect(workload.name)["started_at"])
+            there = self._once_made(workload.name)
+            if there is None:
                 continue
+            if "forbidden" in there["labels"]:
+                self._orders.put(lambda: self._never(workload.name))
+                return time.time()
             self._orders.put(lambda: self._follow(workload.name, adopted=True))
             return float(there["started_at"])
         raise Unavailable(f"{workload.name} could not be started: the dock fails again and again")
@@ -181,9 +185,48 @@ class DockOrchestrator:
 
     # Orders whose outcome may be unknown
 
-    def _make(self, workload: Workload) -> Container | None:
-        """A new container of this caller; None when the name is there."""
+    @contextmanager
+    def _making(self) -> Iterator[str]:
+        """A maker's name, and its lock, which goes with this process."""
         maker = uuid4().hex
+        self._makers.mkdir(exist_ok=True)
+        path = self._makers / maker
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield maker
+            finally:
+                path.unlink()
+
+    def _is_making(self, maker: str) -> bool:
+        try:
+            with (self._makers / maker).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def _once_made(self, name: str) -> Container | None:
+        """What somebody else has started by now; None when nobody has, and nobody is about to."""
+        until = time.monotonic() + PATIENCE
+        while (there := self._inspect(name)) is not None:
+            if there["status"] != "created" or "forbidden" in there["labels"]:
+                return there
+            if not self._is_making(there["labels"]["maker"]):
+                # Its maker may have started it since it was looked at, and is done: then it is not `created` any more.
+                again = self._inspect(name)
+                if again is not None and (again["id"], again["status"]) == (there["id"], "created"):
+                    self.dock.ask("remove", id=there["id"])
+            elif time.monotonic() > until:
+                raise Unavailable(f"somebody else is starting {name}, and takes long")
+            else:
+                time.sleep(LOOK)
+        return None
+
+    def _make(self, workload: Workload, maker: str) -> Container | None:
+        """A new container of this caller; None when the name is there."""
         service = next((service for service in workload.services if service.main), workload.services[0])
         labels = {"beagle": workload.experiment, "maker": maker}
         self._create(workload.name, labels, service.environment, service.grace)
