@@ -66,6 +66,7 @@ def _reap(folder: Path, pids: dict[str, int]) -> list[str]:
 
 
 def main(folder: Path, count: int) -> None:
+    os.environ.setdefault("DOCK_STARTS", "4")
     pids = {name: _begin(folder, name) for kind in KINDS for name in (f"{kind}.{n}" for n in range(count))}
     due: dict[str, float] = {}
     while True:

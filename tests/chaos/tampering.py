@@ -84,7 +84,7 @@ def careless_repair() -> None:
 
 def trusting_launch() -> None:
     """What is in the pool is started, whoever has its place."""
-    Launcher._launch = lambda self, experiment: self._start(experiment, adopted=False)
+    Launcher._has_place = lambda _self, _experiment: True
 
 
 def no_repair() -> None:

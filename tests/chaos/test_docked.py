@@ -20,9 +20,11 @@ COUNT = 40
 SEEDS = range(1, 1 + int(os.environ.get("BEAGLE_CHAOS_SEEDS", "1")))
 
 
+@pytest.mark.parametrize("starts", ["1", "8"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_the_engine_answers_and_whenever_the_scheduler_dies_the_laws_hold(tmp_path, monkeypatch, seed):
+def test_whatever_the_engine_answers_and_whenever_the_scheduler_dies_the_laws_hold(tmp_path, monkeypatch, seed, starts):
     chance, searches = random.Random(seed), many(COUNT)
+    monkeypatch.setenv("DOCK_STARTS", starts)
     monkeypatch.setenv("DOCK_SOCKET", str(tmp_path / "dock" / "dock.socket"))
     with dock.running(tmp_path / "dock", seed=seed) as ledger, Kennel(tmp_path, orchestrator=ORCHESTRATOR) as kennel:
         kennel.start()

@@ -94,10 +94,11 @@ class Followed:
 
 
 class DockOrchestrator:
-    """See `Orchestrator`. The dock's socket is named by DOCK_SOCKET, else it is in `folder`."""
+    """See `Orchestrator`. The dock's socket is named by DOCK_SOCKET, else it is in `folder`; DOCK_STARTS at once."""
 
     def __init__(self, folder: Path, site: str = "") -> None:
         self.site = site or "dock"
+        self.starts = int(os.environ.get("DOCK_STARTS", "1"))
         socket = os.environ.get("DOCK_SOCKET", str(folder / "dock.socket"))
         self.dock, self._makers = Dock(socket), Path(f"{socket}.makers")
         self._followed: dict[str, Followed] = {}
@@ -105,8 +106,6 @@ class DockOrchestrator:
         self._listener: Callable[[Sequence[Observed]], None] | None = None
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
-
-    starts = 1
 
     @staticmethod
     def refusals(template: Template, settings: Settings) -> builtins.list[str]:
