@@ -19,21 +19,32 @@ from beagle.commands import (
     SubmitProject,
 )
 from beagle.orchestrators.remains import descendants, read
+from beagle.settings import Settings
 from tests.benchmarks.child import Found, serve
 
 LONGEST = 300.0
 
 
 def run(
-    folder: str, command: Sequence[str], count: int, limit: int, more: dict[str, Any], variables: dict[str, str]
+    folder: str,
+    command: Sequence[str],
+    count: int,
+    limit: int,
+    more: dict[str, Any],
+    variables: dict[str, str],
+    settings: dict[str, str] | None = None,
+    service: dict[str, Any] | None = None,
 ) -> Found:
-    """Seconds from StartSystem until the project is completed and no place is held, and who used the processors."""
+    """Seconds from StartSystem until the project is completed and no place is held, and who used the processors.
+
+    `service` is more of the template's service, for containers.
+    """
     place = Path(folder)
     place.mkdir(parents=True)
-    session = open_session(place / "state", scheduling=True)
+    session = open_session(place / "state", settings=Settings(**(settings or {})), scheduling=True)
     try:
         session.ask(SetLimit(limit=limit))
-        project = session.ask(order(place, command, count, more, variables))["projects"][0]["id"]
+        project = session.ask(order(place, command, count, more, variables, service))["projects"][0]["id"]
         used, started = _own_seconds(), time.perf_counter()
         session.ask(StartSystem())
         _wait(session, project, count)
@@ -49,16 +60,21 @@ def run(
 
 
 def order(
-    folder: Path, command: Sequence[str], count: int, more: dict[str, Any], variables: dict[str, str]
+    folder: Path,
+    command: Sequence[str],
+    count: int,
+    more: dict[str, Any],
+    variables: dict[str, str],
+    service: dict[str, Any] | None = None,
 ) -> SubmitProject:
     parameters = [{"name": "N", "type": "int", "min": 1, "max": count}]
-    definition = {"name": "bench", "template": "template.json", "parameters": parameters, **more}
-    service = {"command": list(command), "environment": {"N": "0", **variables}}
+    definition = {"name": "bench", "template": "template.yml", "parameters": parameters, **more}
+    train = {"command": list(command), "environment": {"N": "0", **variables}, **(service or {})}
     return SubmitProject(
         definition=json.dumps(definition),
         definition_name="project.json",
-        template=json.dumps({"services": {"train": service}}),
-        template_name="template.json",
+        template=json.dumps({"services": {"train": train}}),
+        template_name="template.yml",
         folder=str(folder),
         source=str(folder / "project.json"),
     )
