@@ -1,7 +1,7 @@
 """Sees from outside when a program reported and when it was dead: the scheduler is not asked.
 
-The program connects to a socket, by which the kernel says who it is, is told to go on once it is observed, and sends the
-time just before it prints. Both read the same monotonic clock of the machine, in a container too.
+The program connects to a socket, by which the kernel says who it is, is told to go on once it is observed, and sends
+the time just before it prints. Both read the same monotonic clock of the machine, in a container too.
 """
 
 from __future__ import annotations
