@@ -12,7 +12,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import distributed, metrics, monitors, overhead, reaction, scale, stops, takeover, throughput
+from tests.benchmarks import (
+    containers,
+    distributed,
+    http,
+    metrics,
+    monitors,
+    overhead,
+    reaction,
+    scale,
+    stops,
+    takeover,
+    throughput,
+)
 from tests.benchmarks.child import ROOT
 from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Result
@@ -21,7 +33,19 @@ Benchmark = Callable[[Path], Result]
 
 FULL: dict[str, Benchmark] = {
     module.__name__.rpartition(".")[2]: module.measure
-    for module in (throughput, overhead, reaction, scale, monitors, metrics, stops, takeover, distributed)
+    for module in (
+        throughput,
+        overhead,
+        reaction,
+        scale,
+        monitors,
+        metrics,
+        stops,
+        takeover,
+        distributed,
+        containers,
+        http,
+    )
 }
 BRIEF: dict[str, Benchmark] = {
     "throughput": functools.partial(throughput.measure, count=8, repetitions=1),
@@ -33,6 +57,8 @@ BRIEF: dict[str, Benchmark] = {
     "stops": functools.partial(stops.measure, count=4, repetitions=1),
     "takeover": functools.partial(takeover.measure, count=1),
     "distributed": functools.partial(distributed.measure, count=6, repetitions=1),
+    "containers": functools.partial(containers.measure, count=4, stops=2, repetitions=1),
+    "http": functools.partial(http.measure, stored=300, count=16, repetitions=1),
 }
 
 

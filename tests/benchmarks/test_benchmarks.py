@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks import distributed, metrics, monitors, overhead, reaction, scale, stops, takeover, throughput
+from tests.benchmarks import (
+    containers,
+    distributed,
+    http,
+    metrics,
+    monitors,
+    overhead,
+    reaction,
+    scale,
+    stops,
+    takeover,
+    throughput,
+)
 from tests.benchmarks.page import busy_percent, page, section
 from tests.benchmarks.result import Count, Figure, Result, Verdict, percentile
 
@@ -68,6 +80,19 @@ def test_one_of_each_actor_that_is_killed_is_followed_by_the_other(tmp_path):
 def test_every_experiment_completes_in_one_process_and_in_many(tmp_path):
     found = counted(distributed.measure(tmp_path, count=6, repetitions=1))
     assert found == {"completed apart": 6, "completed in one process": 6}
+
+
+def test_every_container_ends_on_both_sides_and_each_crossing_metric_stops_one(tmp_path):
+    found = counted(containers.measure(tmp_path, count=4, stops=2, repetitions=1))
+    ended = {f"{network}: {how}": 4 for network in containers.NETWORKS for how in ("completed", "awaited")}
+    assert found == ended | {f"stopped by {side}": 2 for side in containers.SIDES}
+
+
+def test_every_busy_call_is_answered(tmp_path):
+    found = counted(http.measure(tmp_path, stored=300, count=40, repetitions=1))
+    assert found == {f"{name} answered with 200": 10 for name in http.calls("x")} | {
+        f"{http.EMPTY} answered with 200": 40
+    }
 
 
 def result(*, verdict: Verdict, found: int = 3) -> Result:
