@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,10 @@ from beagle.space import Int
 from beagle.stores.sqlite import SqliteStore
 from beagle.template import Service, Template
 from tests.benchmarks.apart import until
-from tests.benchmarks.child import ROOT, Found, run, started
+from tests.benchmarks.child import Found, run, started
 from tests.benchmarks.embedded import order
 from tests.benchmarks.result import Count, Figure, Result, Verdict
+from tests.journeys.cli_desk import BEAGLE
 from tests.servers.keeper import free_ports
 
 PROJECT, BATCH = "d" * 24, 5000
@@ -142,16 +142,8 @@ def _metric(experiment: str, number: int, now: float) -> Metric:
 def _gateway(folder: Path) -> Iterator[int]:
     """`beagle up` on that folder, with experiments that run and others that wait."""
     (port,) = free_ports(1)
-    command = [
-        sys.executable,
-        "-m",
-        "actors.cli.app",
-        "up",
-        f"--folder={folder}",
-        f"--port={port}",
-        "--health-port=off",
-    ]
-    with (folder.parent / "up.log").open("wb") as log, subprocess.Popen(command, stderr=log, cwd=ROOT) as serving:
+    command = [BEAGLE, "up", f"--folder={folder}", f"--port={port}", "--health-port=off"]
+    with (folder.parent / "up.log").open("wb") as log, subprocess.Popen(command, stderr=log, stdout=log) as serving:
         try:
             until(lambda: answers(f"http://127.0.0.1:{port}/api/v1/heartbeat"))
             url = f"http://127.0.0.1:{port}/api/v1/commands"
