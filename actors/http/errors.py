@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from beagle.answers import failure
 from beagle.errors import BeagleError, InvalidInput, NotFound, Refused, Unavailable
@@ -128,10 +129,18 @@ def _of_the_framework(request: Request, error: Exception) -> Response:
         case HTTPStatus.NOT_FOUND:
             told = f"there is nothing at {path[:200]}; /docs lists what there is"
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            able = (error.headers or {}).get("Allow", "other methods")
+            able = ", ".join(_taken(request))
+            error.headers = {"Allow": able}
             told = f"{path[:200]} does not take {request.method}; it takes {able}"
         case _:
             told = f"{str(error.detail)[:200]}"
     response = declined(path, status, told)
     response.headers.update(error.headers or {})
     return response
+
+
+def _taken(request: Request) -> list[str]:
+    """The methods of all calls at this path: the framework names only those of the first."""
+    routes = request.app.routes
+    asked = [(method, {**request.scope, "method": method}) for method in ("DELETE", "GET", "POST", "PUT")]
+    return [method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)]

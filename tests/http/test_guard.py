@@ -108,6 +108,8 @@ def test_what_is_not_there_is_a_sentence_too(client):
     wrong = client("PATCH", "commands", json={})
     assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
     assert "does not take PATCH; it takes POST" in wrong.json()["message"]
+    assert client("PATCH", "models", json={}).headers["Allow"] == "GET, POST"
+    assert client("PATCH", "experiments/1/priority", json={}).headers["Allow"] == "DELETE, PUT"
 
 
 def test_no_answer_says_what_serves_it_and_none_is_guessed_at(client):
