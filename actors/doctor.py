@@ -12,7 +12,7 @@ from pathlib import Path
 from beagle import plugins
 from beagle.errors import BeagleError, InvalidInput, Unavailable
 from beagle.folder import NAME, Folder
-from beagle.members import Members
+from beagle.members import Members, scattered
 from beagle.ports import Store
 from beagle.records import Member
 from beagle.redaction import redacted
@@ -22,6 +22,7 @@ FREE_SPACE = 1 << 30
 # Deadlines are counted by the clock of the process that launched, and may be judged by another's.
 CLOCKS_APART = 2.0
 OK, NOTE, WRONG = "ok", "note", "wrong"
+PROCESS = "process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,19 @@ def _store(settings: Settings) -> Said:
         server = store.server()
         yield OK, f"MongoDB {server.version}: indexes are there, what was written was read back"
         yield from _clock("the store's", server.clock)
+        yield from _sites(settings, store)
     finally:
         store.close()
+
+
+def _sites(settings: Settings, store: Store) -> Said:
+    """What a launcher does not find where it looks it takes for lost, once the one that started it is gone."""
+    verdict, one = (WRONG, "machine") if settings.orchestrator == PROCESS else (NOTE, "engine")
+    if verdict == NOTE and "://" in settings.orchestrator_url.removeprefix("unix://"):
+        return
+    for site, hosts in scattered(store).items():
+        where = f"the launchers of site {site} run on {' and '.join(hosts)}"
+        yield verdict, f"{where}: a site is one {one}; where theirs are several, give each a --site of its own"
 
 
 def _write_and_read(store: Store) -> None:

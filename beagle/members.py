@@ -54,6 +54,31 @@ def _weight(duty: str, member: str) -> bytes:
     return blake2b(f"{member}\n{duty}".encode(), digest_size=8).digest()
 
 
+def scattered(store: Store) -> dict[str, list[str]]:
+    """The sites whose living launchers are on several hosts, for who is no member.
+
+    Takes some seconds if there seem to be any: whoever lives has renewed its record by then.
+    """
+    before = _all(store)
+    if not _scattered(before):
+        return {}
+    time.sleep(DEAD_AFTER)
+    known = {member.id: member.version for member in before}
+    return _scattered(member for member in _all(store) if known.get(member.id) != member.version)
+
+
+def _scattered(members: Iterable[Member]) -> dict[str, list[str]]:
+    hosts: dict[str, set[str]] = {}
+    for member in members:
+        if member.kind == "launcher":
+            hosts.setdefault(member.site, set()).add(member.id.partition(".")[2].rpartition(".")[0])
+    return {site: sorted(names) for site, names in hosts.items() if len(names) > 1}
+
+
+def _all(store: Store) -> list[Member]:
+    return list(paged(lambda after: store.page(Member, "all", after=after, limit=1000)))
+
+
 class Membership(Protocol):
     """What one replica knows of all. `turn` and `leave` are for its actor's thread, the questions for any."""
 
@@ -201,7 +226,7 @@ class Members:
             self._stored = True
 
     def _look(self) -> None:
-        found = list(paged(lambda after: self.store.page(Member, "all", after=after, limit=1000)))
+        found = _all(self.store)
         now = self._monotonic()
         self._watched += min(now - self._looked_at, LONGEST_LOOK)
         self._looked_at = now

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import pytest
 
 from actors import doctor
 from actors.doctor import FREE_SPACE, NOTE, OK, WRONG, Finding, examine
-from beagle.settings import load
-from tests.journeys.cli_desk import BEAGLE, DEADLINE
+from beagle.members import Members
+from beagle.records import Member
+from beagle.settings import Settings, load
+from beagle.stores.mongodb import MongoStore
+from tests.journeys.cli_desk import BEAGLE, DEADLINE, eventually
 from tests.servers.rabbitmq import PASSWORD, USER
 
 
@@ -92,7 +97,7 @@ def test_each_thing_that_is_not_there_is_told_with_what_to_do(tmp_path, deployed
     assert "BEAGLE_BUS" in wrong["broker"]
     assert "rabbitmq-plugins enable rabbitmq_management" in wrong["management"]
     assert "BEAGLE_STORE" in wrong["store"]
-    assert "there is process" in wrong["orchestrator"]
+    assert "there is no orchestrator 'docker-componse'" in wrong["orchestrator"]
     assert PASSWORD not in done.stdout
     assert "Traceback" not in done.stdout
 
@@ -146,6 +151,36 @@ def test_a_full_disk_and_a_folder_that_is_none_are_wrong(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_wrong_whoever_asks():
     wrong = found({"folder": "/proc/nobody/writes/here"})["folder"]  # not even root
     assert (wrong.verdict, "cannot be written" in wrong.sentence) == (WRONG, True)
+
+
+def test_launchers_of_one_site_on_two_machines_are_wrong_where_experiments_are_processes(deployed, monkeypatch):
+    store, stop = MongoStore(deployed["store"]), Event()
+
+    def launcher(host: str, site: str) -> Members:
+        monkeypatch.setattr(socket, "gethostname", lambda: host)
+        return Members(store, "launcher", site)
+
+    def live(members: list[Members]) -> None:
+        while not stop.wait(0.3):
+            for member in members:
+                member.turn()
+
+    launcher("gone.example", "local").turn()
+    living = [launcher("one.example", "local"), launcher("two", "local"), launcher("three", "other")]
+    beating = Thread(target=live, args=(living,))
+    beating.start()
+    try:
+        eventually(lambda: len(store.page(Member, "all").records) == 4)
+        wrong = found(deployed)["store"]
+        assert wrong.verdict == WRONG
+        assert "the launchers of site local run on one.example and two: " in wrong.sentence
+        ((verdict, _),) = doctor._sites(Settings(orchestrator="docker"), store)
+        assert verdict == NOTE
+        assert list(doctor._sites(Settings(orchestrator="docker", orchestrator_url="tcp://one:2375"), store)) == []
+    finally:
+        stop.set()
+        beating.join()
+        store.close()
 
 
 def test_clocks_that_are_apart_are_wrong(deployed, monkeypatch):
