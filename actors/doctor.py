@@ -150,11 +150,12 @@ def _orchestrator(settings: Settings) -> Said:
         there = _path(settings)
         used = there if Folder(there).running.is_dir() else Path(scratch)  # what is not there is not made
         made = plugins.made(used, settings)
+        about = getattr(made, "about", None)
         try:
-            running = len(made.list())
+            found = about() if about is not None else f"{len(made.list())} started and not cleaned up"
         finally:
             made.close()
-    yield OK, f"{settings.orchestrator}, site {settings.site}: {running} started and not cleaned up"
+    yield OK, f"{settings.orchestrator}, site {settings.site}: {found}"
 
 
 def _folder(settings: Settings) -> Said:

@@ -198,3 +198,15 @@ def test_clocks_that_are_apart_are_wrong(deployed, monkeypatch):
     assert findings["management"].verdict == WRONG
     assert "600 s apart" in findings["management"].sentence or "NTP" in findings["management"].sentence
     assert "NTP" in findings["store"].sentence
+
+
+def test_it_tells_which_docker_there_is_and_what_containers_join(tmp_path, dockerd):
+    given = {"orchestrator": "docker", "orchestrator_url": dockerd.url, "folder": str(tmp_path / "state")}
+    told = found(given)["orchestrator"]
+    assert told.verdict == OK
+    assert f"at {dockerd.url}; containers join the network bridge" in told.sentence
+    absent = found(given | {"orchestrator_url": f"unix://{tmp_path}/none"})["orchestrator"]
+    assert absent.verdict == WRONG
+    assert "is not there: start it" in absent.sentence
+    nowhere = found(given | {"network": "nowhere"})["orchestrator"]
+    assert 'Docker has no network "nowhere"' in nowhere.sentence

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
+from beagle.errors import BeagleError
 from beagle.orchestrators.containers import labels, marks
 from beagle.orchestrators.containers.engine import Engine, Facts
 from beagle.orchestrators.containers.later import Later
 
+log = logging.getLogger(__name__)
 EVERY = 30.0
 # So many ended workloads are kept at most, whatever their age: an engine lists them all each time it is asked.
 MOST = 1000
@@ -23,8 +26,9 @@ class Garbage:
         def turn() -> None:
             try:
                 self.sweep(time.time())
-            finally:
-                self._later.do(turn, after=every)
+            except BeagleError as error:
+                log.info("what is left of ended workloads is looked for again later: %s", error)
+            self._later.do(turn, after=every)
 
         self._later.do(turn, after=min(every, self._keep))
 

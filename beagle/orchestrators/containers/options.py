@@ -42,7 +42,7 @@ Take = Callable[[Options, Data], None]
 def read(service: dict[str, Data], options: Options) -> Iterator[tuple[str, str]]:
     """Fill `options`; yields each field that cannot be taken, and why."""
     for name, value in service.items():
-        if name in BESIDE or name in WITHOUT_MEANING or name.startswith("x-") or value is None:
+        if name in BESIDE or name in WITHOUT_MEANING or value is None:
             continue
         take = FIELDS.get(name)
         if take is None:

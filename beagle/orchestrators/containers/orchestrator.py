@@ -137,6 +137,15 @@ class ContainerOrchestrator(ABC):
         self.engine.close()
         self._quick.close()
 
+    def about(self) -> str:
+        """What it speaks to, for `beagle doctor`. Raises `Unavailable`, and `InvalidInput` without a network."""
+        try:
+            version = self._quick.version()
+            joined = network.found(self._quick, self.settings)
+        except Answered as error:
+            raise Unavailable(f"Docker at {self._quick.url} cannot be used: {error}") from error
+        return f"Docker {version['Version']} at {self._quick.url}; containers join the network {joined}"
+
     # What kinds use
 
     def watching(self) -> Watch:
@@ -147,7 +156,7 @@ class ContainerOrchestrator(ABC):
     def network(self) -> str:
         """The one that containers join, found once. Raises `InvalidInput` when it cannot be told."""
         if self._network is None:
-            self._network = network.found(self.engine, self.settings)
+            self._network = network.found(self._quick, self.settings)
         return self._network
 
     def containers(self, name: str) -> builtins.list[Facts]:

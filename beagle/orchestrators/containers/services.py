@@ -101,7 +101,7 @@ def declared(workload: Workload, name: str) -> dict[str, Any]:
 
 
 def _container(workload: Workload, service: Service, borne: dict[str, str], main: str | None) -> Container:
-    written = _mapping(_mapping(workload.document.get("services")).get(service.name))
+    written = _service(_mapping(workload.document.get("services")), service.name)
     told = cast("dict[str, Data]", filled_all(written | {"environment": None}))
     options = Options(volume=lambda name: str(declared(workload, name)["name"]))
     for field, what in read(told, options):
@@ -159,8 +159,8 @@ def _environment(workload: Workload, service: Service, written: dict[str, Data])
 
 
 def _problems(services: dict[str, Data], name: str) -> Iterator[tuple[Place, str]]:
-    service = _mapping(services.get(name))
-    wrong = dict(problems({field: value for field, value in service.items() if not field.startswith("x-")}))
+    service = _service(services, name)
+    wrong = dict(problems(service))
     yield from wrong.items()
     broken = {place[0] for place in wrong}
     sound = {field: filled_all(value) for field, value in service.items() if field not in broken}
@@ -228,6 +228,11 @@ def _is_plain(field: str, value: Data) -> bool:
     if isinstance(value, list):
         return value == ["default"]
     return isinstance(value, dict) and value in ({"default": None}, {"default": {}})
+
+
+def _service(services: dict[str, Data], name: str) -> dict[str, Data]:
+    """Without what is only noted beside it."""
+    return {field: value for field, value in _mapping(services.get(name)).items() if not field.startswith("x-")}
 
 
 def _mapping(value: Data) -> dict[str, Data]:
