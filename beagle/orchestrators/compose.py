@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,8 @@ class ComposeOrchestrator(ContainerOrchestrator):
         return [*compose_checks.refused(template, settings), *permits.refused(template, settings)]
 
     def check(self, template: Template) -> builtins.list[str]:
-        return [*super().check(template), *([] if self.program() else [MISSING])]
+        missing = [] if self.program() else [MISSING]
+        return [*missing, *super().check(template)]
 
     def program(self) -> str | None:
         """The path of Docker Compose."""
@@ -69,11 +70,12 @@ class ComposeOrchestrator(ContainerOrchestrator):
         with self._halting(name) as halt:
             while time.monotonic() < deadline:
                 claim, services = self._look(name)
-                if claim is None:
+                if claim is None and not services:
                     at = self._claimed(workload, halt)
                     if at is not None:
                         return at
-                elif claim.is_up:
+                elif claim is None or claim.is_up:
+                    # Without a claim too: `docker container prune` takes it for refuse.
                     return self._take(name, services)
                 elif not claim.is_open:
                     self._settle(name, claim)
@@ -110,8 +112,12 @@ class ComposeOrchestrator(ContainerOrchestrator):
                 # What was started of it is ended by whoever stops it, who waits for this.
                 self._claims.up(own, name)
                 return time.time()
-            self._take_down(name)
-            self._claims.remove(own)
+            if self._take_down(name):
+                # It must not run again, and the claim keeps it from that.
+                marks.forbid(self.engine, self.system, name)
+                self._claims.up(own, name)
+            else:
+                self._claims.remove(own)
             raise
         self._claims.up(own, name)
         return self.watching().follow(self._look(name)[1], adopted=False).started_at
@@ -134,19 +140,21 @@ class ComposeOrchestrator(ContainerOrchestrator):
         """
         time.sleep(_SETTLED)
         services = self._look(name)[1]
-        started = [each for each in services if labels.was_started(each)]
-        mains = [each for each in services if labels.of(each).get(labels.MAIN) == "true"]
-        if any(each in started for each in mains or services):
+        if _has_run(services):
             self._claims.up(claim.id, name)
             return
+        started = [each for each in services if labels.was_started(each)]
         # One that was created and runs by now is not removed; then all is looked at again.
         if all(self.engine.remove(str(each["Id"]), force=each in started) for each in services):
             self._claims.remove(claim.id)
 
-    def _take_down(self, name: str) -> None:
-        for each in self._look(name)[1]:
+    def _take_down(self, name: str) -> bool:
+        """Whether it had run: its main service, or any where there is none."""
+        services = self._look(name)[1]
+        for each in services:
             self.engine.remove(str(each["Id"]), force=True)
         self._remove_networks(name)
+        return _has_run(services)
 
     def _command(self) -> ComposeCommand:
         path = self.program()
@@ -214,3 +222,8 @@ class ComposeOrchestrator(ContainerOrchestrator):
         serving = [each for each in listed if labels.SERVICE in labels.of(each)]
         inspected = [self.engine.inspect(str(each["Id"])) for each in serving]
         return Claims.among(listed), [each for each in inspected if each is not None]
+
+
+def _has_run(services: Sequence[Facts]) -> bool:
+    mains = [each for each in services if labels.of(each).get(labels.MAIN) == "true"]
+    return any(labels.was_started(each) for each in mains or services)

@@ -39,8 +39,8 @@ def _mistakes(document: Tree, settings: Settings) -> Iterator[Mistake]:
             yield place, f"has the name of a server ({hosts[name]}), and would take its place there; rename it"
         if "image" not in written and "build" not in written:
             yield (*place, "image"), "is missing; name the image that it runs"
-        if "container_name" in written and len(services) > 1:
-            what = "would be taken when the next attempt starts; remove it: services find each other by their own names"
+        if "container_name" in written and "networks" in written:
+            what = "would be taken when the next attempt starts; give it as one of `aliases` to a network of this file"
             yield (*place, "container_name"), what
         if written.get("profiles"):
             yield (*place, "profiles"), "keep the service from being started; remove them, or the service"

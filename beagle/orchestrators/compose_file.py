@@ -58,6 +58,9 @@ def composed(workload: Workload, added: Additions) -> Tree:
     for kind in ("networks", "volumes"):
         _label(tree, kind, added.labels)
     _join(tree, workload.name, added)
+    for each in services.values():
+        # It would be taken when the next attempt starts; by it services may call each other.
+        _tree(each).pop("container_name", None)
     for target, volume in added.volumes.items():
         name = OURS + target.rpartition("/")[2]
         _at(tree, "volumes")[name] = {"external": True, "name": _plain(volume)}
@@ -76,8 +79,6 @@ def _fill(written: Tree, service: Service, added: Additions) -> None:
         written["logging"] = deepcopy(dict(added.logging))
     # The older Compose takes no parts of a second. It is we who stop it.
     written["stop_grace_period"] = f"{math.ceil(service.grace)}s"
-    # A name of its own would be taken when the next attempt starts.
-    written.pop("container_name", None)
 
 
 def _label(tree: Tree, kind: str, labels: Mapping[str, str]) -> None:
@@ -105,8 +106,10 @@ def _join(tree: Tree, name: str, added: Additions) -> None:
         networks["default"] = {**own, "name": f"0.{name}", "labels": _plain_pairs(added.labels)}
         if added.network:
             networks[NETWORK] = outside
-            for each in free:
-                each["networks"] = {"default": None, NETWORK: None}
+        for each in free:
+            called = each.get("container_name")
+            own_names: JsonValue = {"aliases": [called]} if called else None
+            each["networks"] = {"default": own_names, **({NETWORK: None} if added.network else {})}
     elif added.network:
         networks["default"] = outside
     else:

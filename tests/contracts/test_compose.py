@@ -199,6 +199,19 @@ def test_what_does_not_come_up_leaves_nothing(desk):
     assert job.name not in orchestrator.list()
 
 
+def test_what_ran_before_the_rest_did_not_come_up_never_runs_again(desk):
+    orchestrator, seen = desk.open()
+    text = HALF.replace("MAIN", "true").replace("LATE", "false")
+    job = desk.job(text.replace('[sleep, "60"]\n    init: true', "[no-such]", 1))
+    Path(desk.folder, "open").touch()
+    with pytest.raises(LaunchFailed, match="no-such"):
+        orchestrator.start(job)
+    assert not desk.services(job)
+    orchestrator.start(job)
+    assert seen.ended(job.name).never
+    assert not desk.services(job)
+
+
 def test_a_stop_while_it_comes_up_ends_that_at_once(desk):
     orchestrator, seen = desk.open()
     job = desk.half(main=True)
@@ -272,6 +285,20 @@ def test_what_was_removed_behind_our_back_is_told_as_lost(desk):
         for each in desk.containers(job):
             client.api.remove_container(each["Id"], force=True)
     assert seen.ended(job.name).lost
+
+
+def test_what_runs_is_adopted_although_docker_was_pruned(desk):
+    orchestrator, _ = desk.open()
+    job = desk.job("services: {train: {image: IMAGE, command: sh -c 'echo hello; sleep 60', init: true}}")
+    at = orchestrator.start(job)
+    with desk.dockerd.client() as client:
+        client.api.prune_containers({"label": [f"{labels.WORKLOAD}={job.name}"]})
+    adopter, heard = desk.open()
+    assert adopter.start(job) == at
+    heard.wait(job.name, Line, "hello")
+    assert len(desk.containers(job)) == 1
+    adopter.stop(job.name)
+    assert heard.ended(job.name).status == -15
 
 
 def test_the_claim_goes_with_the_rest_when_it_was_kept_for_long_enough(desk):

@@ -89,6 +89,14 @@ def test_several_services_find_each_other_in_a_network_of_their_own_first():
     assert tree["services"]["inner"]["networks"] == ["own"]
 
 
+def test_a_containers_name_becomes_one_in_the_network_of_the_attempt():
+    text = TWO.replace("{image: redis}", "{image: redis, container_name: cache}")
+    for added in (ADDED, Additions(labels=LABELS)):
+        db = composed(workload(text), added)["services"]["db"]
+        assert db["networks"]["default"] == {"aliases": ["cache"]}
+        assert "container_name" not in db
+
+
 def test_without_a_network_one_service_is_in_dockers_own():
     tree = composed(workload(ONE), Additions(labels=LABELS))
     assert tree["services"]["train"]["network_mode"] == "bridge"
@@ -153,7 +161,7 @@ def test_templates_of_every_version_are_taken(version):
         ("deploy: {replicas: 0}", "services.a.deploy.replicas", "is 0; give 1"),
         ("deploy: {mode: global}", "services.a.deploy.mode", "is global; remove it"),
         ("profiles: [x]", "services.a.profiles", "keep the service from being started"),
-        ("container_name: x", "services.a.container_name", "would be taken"),
+        ("container_name: x\n    networks: [n]", "services.a.container_name", "would be taken"),
         ("volumes: [./x:/x]", "services.a.volumes[1]", "relative to no folder"),
         ("volumes: [{type: bind, source: ~/x, target: /x}]", "services.a.volumes[1]", "relative to no folder"),
     ],
