@@ -47,7 +47,7 @@ def calls(experiment: str) -> dict[str, str]:
 
 def measure(folder: Path, *, stored: int = 100_000, count: int = 2000, repetitions: int = 3) -> Result:
     """`count` requests to the empty handler in each turn, and a quarter of that for each call."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     experiment = fill(folder / "state", stored)
     paths = calls(experiment)
     ours: dict[str, list[Found]] = {name: [] for name in paths}
