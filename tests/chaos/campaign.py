@@ -28,15 +28,16 @@ class Campaign:
     stops: int = 0
     brokers: int = 0
     stores: int = 0
+    engines: int = 0
     seconds: float
-    victims: str = ""
+    victims: str | tuple[str, ...] = ""
     slow: int = SLOW
     patience: float = PATIENCE + 15
 
     def faults(self, faults: Faults, chance: Random) -> list[Callable[[], None]]:
         """Those of all rounds, in the order in which they come."""
         found = [faults.kill] * self.kills + [faults.stop] * self.stops
-        found += [faults.broker] * self.brokers + [faults.store] * self.stores
+        found += [faults.broker] * self.brokers + [faults.store] * self.stores + [faults.engine] * self.engines
         chance.shuffle(found)
         return found
 
@@ -65,8 +66,17 @@ def run(deployment: Deployment, campaign: Campaign, seed: int) -> list[str]:
     quiet_since = faults.over()
     (deployment.folder / "faults").write_text("\n".join(faults.done))
     _wait(deployment, sent(work), quiet_since + campaign.patience)
-    oracle = Oracle(deployment.entries(), deployment.store, LIMIT, sent(work), quiet_since, RETRIES)
-    return oracle.violations() + deployment.ended()
+    oracle = Oracle(
+        deployment.entries(),
+        deployment.store,
+        LIMIT,
+        sent(work),
+        quiet_since,
+        RETRIES,
+        spare=campaign.engines,
+        clocks=deployment.engine.clocks,
+    )
+    return oracle.violations() + deployment.ended() + deployment.engine.violations()
 
 
 def _wait(deployment: Deployment, count: int, until: float) -> None:
@@ -77,5 +87,4 @@ def _wait(deployment: Deployment, count: int, until: float) -> None:
 def is_over(deployment: Deployment, count: int) -> bool:
     """Whether so many experiments have ended, and nothing runs any more."""
     found = every(deployment.store)
-    running = sum({"start": 1, "end": -1}.get(entry.what, 0) for entry in deployment.entries())
-    return len(found) == count and all(e.ended_at is not None for e in found) and running == 0
+    return len(found) == count and all(e.ended_at is not None for e in found) and deployment.engine.running() == 0

@@ -21,10 +21,9 @@ from beagle.errors import Unavailable
 from beagle.messages import Answer, Message
 from beagle.settings import Settings
 from beagle.stores.mongodb import MongoStore
-from tests.chaos.oracle import Entry, read
-from tests.chaos.scenario import ORCHESTRATOR
+from tests.chaos.engines import Docked, Engine
+from tests.chaos.oracle import Entry
 from tests.journeys.beagle_run import ROOT, Search
-from tests.servers import dock
 from tests.servers.mongodb import MongoNode
 from tests.servers.rabbitmq import RabbitNode
 
@@ -34,8 +33,11 @@ PATIENCE = 60.0
 class Deployment:
     """A context manager, at whose end nothing of it is left."""
 
-    def __init__(self, folder: Path, *, seed: int, tamper: str = "", count: int = 2) -> None:
-        self.folder, self._seed, self._tamper, self._count = folder, seed, tamper, count
+    def __init__(
+        self, folder: Path, *, seed: int, tamper: str = "", count: int = 2, engine: Engine | None = None
+    ) -> None:
+        self.folder, self._tamper, self._count = folder, tamper, count
+        self.engine = engine or Docked(folder / "dock", seed)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -44,13 +46,12 @@ class Deployment:
             stack.callback(self.rabbit.kill)
             self.mongo = MongoNode.start_new(self.folder / "mongodb")
             stack.callback(self.mongo.kill)
-            self._ledger = stack.enter_context(dock.running(self.folder / "dock", seed=self._seed))
+            stack.enter_context(self.engine)
             host, metrics = stack.enter_context(self.rabbit.hosts())
             self.settings = Settings(
                 bus=self.rabbit.url(host),
                 metrics_bus=self.rabbit.url(metrics),
                 store=f"{self.mongo.address}/beagle",
-                orchestrator=ORCHESTRATOR,
             )
             self.store = MongoStore(self.settings.store)
             stack.callback(self.store.close)
@@ -78,7 +79,7 @@ class Deployment:
         self.ask(StartSystem())
 
     def submit(self, search: Search) -> None:
-        self.ask(search.order(self.folder))
+        self.ask(self.engine.order(search, self.folder))
 
     def pids(self) -> dict[str, int]:
         """Those that live, by their names."""
@@ -86,7 +87,7 @@ class Deployment:
         return found
 
     def entries(self) -> list[Entry]:
-        return read(self._ledger)
+        return self.engine.entries()
 
     def ended(self) -> list[str]:
         """Which actors ended by themselves."""
@@ -101,12 +102,12 @@ class Deployment:
             "BEAGLE_BUS": self.settings.bus,
             "BEAGLE_METRICS_BUS": self.settings.metrics_bus,
             "BEAGLE_STORE": self.settings.store,
-            "BEAGLE_ORCHESTRATOR": ORCHESTRATOR,
             "BEAGLE_MANAGEMENT": "off",
             "BEAGLE_HEALTH_PORT": "off",
+            "BEAGLE_PORT": "0",
             "BEAGLE_FOLDER": str(self.folder / "state"),
-            "DOCK_SOCKET": str(self.folder / "dock" / "dock.socket"),
             "TAMPER": self._tamper,
+            **self.engine.environment,
         }
         command = [sys.executable, "-m", "tests.chaos.pack", str(self.folder), str(self._count)]
         return subprocess.Popen(command, cwd=ROOT, env=os.environ | told, stdin=subprocess.PIPE)
@@ -120,7 +121,7 @@ class Deployment:
 class Faults:
     """What befalls a deployment; of its actors, those whose name begins with `victims`. `over` waits for what lasts."""
 
-    def __init__(self, deployment: Deployment, chance: Random, victims: str = "") -> None:
+    def __init__(self, deployment: Deployment, chance: Random, victims: str | tuple[str, ...] = "") -> None:
         self._deployment, self._chance, self._victims = deployment, chance, victims
         self._lasting: list[threading.Thread] = []
         self.done: list[str] = []
@@ -143,6 +144,11 @@ class Faults:
         down, dies = self._chance.uniform(0, 3), self._chance.random() < 0.5
         mongo = self._deployment.mongo
         self._last(lambda: self._restart(mongo, down) if dies else self._hang(mongo, down))
+
+    def engine(self) -> None:
+        """It is started again, and what it ran dies with it."""
+        down = self._chance.uniform(0, 1)
+        self._last(lambda: self._restart_engine(down))
 
     def over(self) -> float:
         """When the last one was over."""
@@ -176,6 +182,11 @@ class Faults:
             time.sleep(down)
             node.start()
             self.done.append(f"{time.time():.3f} up {type(node).__name__}")
+
+    def _restart_engine(self, down: float) -> None:
+        self.done.append(f"{time.time():.3f} kill engine")
+        self._deployment.engine.restart(down)
+        self.done.append(f"{time.time():.3f} up engine")
 
     def _hang(self, node: MongoNode, seconds: float) -> None:
         with _ONE_AT_A_TIME[MongoNode]:

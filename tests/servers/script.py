@@ -43,6 +43,12 @@ def as_shell(script: str) -> str:
     return "\n".join(_line(step) for step in steps(script))
 
 
+def as_container(script: str) -> str:
+    """The same for a shell alone in a container, whose first process dies of SIGTERM only if it says so."""
+    told = [f"sleep {step.rest} & wait $!" if step.word == "wait" else _line(step) for step in steps(script)]
+    return "\n".join(["trap 'exit 143' TERM", *told])
+
+
 def _line(step: Step) -> str:
     match step.word:
         case "say" | "write":
