@@ -29,16 +29,20 @@ _NAME = re.compile(rf"{STRANGERS}([0-9a-f]{{24}})-([1-9][0-9]*)")
 def access_to(settings: Settings) -> Access:
     """As the settings say. `auto`: users of their own where the management interface lets us make some."""
     metrics = settings.metrics_bus or settings.bus
-    by_hand: Access = SharedAccess(settings.experiment_bus, environment) if settings.experiment_bus else NoAccess()
     if settings.management == "off":
-        return by_hand
+        return _by_hand(settings)
     found = settings.management == "auto"
     management = Management(beside(metrics) if found else settings.management)
     problem = why_not(management) if found else None
     if problem is not None:
         log.warning("experiments get no broker users of their own: %s", problem)
-        return by_hand
+        return _by_hand(settings)
     return BrokerUsers(management, metrics, settings.experiment_bus)
+
+
+def _by_hand(settings: Settings) -> Access:
+    """Only then the address must name a user: else each attempt's own is put in."""
+    return SharedAccess(settings.experiment_bus, environment) if settings.experiment_bus else NoAccess()
 
 
 def why_not(management: Management) -> str | None:

@@ -301,6 +301,20 @@ def test_with_management_each_attempt_has_a_user(rabbitmq, hosts):
     assert isinstance(access_to(named), BrokerUsers)
 
 
+def test_with_management_the_address_that_experiments_have_names_no_user(rabbitmq, hosts):
+    outside = f"amqp://broker:5672/{hosts[1]}"
+    settings = Settings(
+        bus=rabbitmq.url(hosts[0]),
+        metrics_bus=rabbitmq.url(hosts[1]),
+        management=rabbitmq.management_url,
+        experiment_bus=outside,
+    )
+    access = access_to(settings)
+    told = urlsplit(access.admit(ID, 1)["BEAGLE_METRICS_URL"])
+    assert (told.username, told.hostname, told.port) == (f"exp-{ID}-1", "broker", 5672)
+    access.expel(ID, 1)
+
+
 def test_without_it_our_own_address_is_never_handed_out():
     settings = Settings(bus="amqp://beagle:canary@127.0.0.1:1/", management="off")
     assert isinstance(access_to(settings), NoAccess)
