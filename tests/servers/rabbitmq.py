@@ -62,8 +62,8 @@ class RabbitNode:
     register: int
 
     @staticmethod
-    def start_new(folder: Path, *, watched: int | None = None, config: str = "") -> RabbitNode:
-        """A node on fresh data in `folder`, with more `config` if need be.
+    def start_new(folder: Path, *, watched: int | None = None, config: str = "", also_at: str = "") -> RabbitNode:
+        """A node on fresh data in `folder`, with more `config` if need be, that listens at one more address, too.
 
         It ends with the process `watched`, or else with the test run.
         """
@@ -72,6 +72,8 @@ class RabbitNode:
         folder.mkdir(parents=True, exist_ok=True)
         node = RabbitNode(str(folder), *free_ports(4))
         told = {"amqp": node.amqp, "management": node.management_port, "user": USER, "password": PASSWORD}
+        if also_at:
+            config += f"listeners.tcp.2 = {also_at}:{node.amqp}\n"
         (folder / "rabbitmq.conf").write_text(CONFIG.format(**told) + config)
         (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
         (folder / "start.sh").write_text(START.format(programs=installed))
