@@ -73,7 +73,7 @@ def run(deployment: Deployment, campaign: Campaign, seed: int) -> list[str]:
         sent(work),
         quiet_since,
         RETRIES,
-        spare=campaign.engines,
+        outages=deployment.engine.outages,
         clocks=deployment.engine.clocks,
     )
     return oracle.violations() + deployment.ended() + deployment.engine.violations()

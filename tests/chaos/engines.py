@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from beagle.commands import SubmitProject
+from beagle.orchestrators.containers.engine import Engine as Client
+from beagle.orchestrators.containers.garbage import Garbage
+from beagle.orchestrators.containers.labels import SYSTEM, WORKLOAD
+from beagle.orchestrators.containers.later import Later
+from beagle.orchestrators.containers.marks import CLEANED, STOPPED
 from tests.chaos.oracle import CLOCKS, Entry, read
 from tests.chaos.scenario import ORCHESTRATOR
 from tests.journeys.beagle_run import Search
@@ -19,14 +24,16 @@ from tests.servers.dockerd import Dockerd
 from tests.servers.script import as_container
 
 Container = dict[str, Any]
-WORKLOAD = "beagle.workload"
+KEEP = 3600.0
 
 
 class Engine(Protocol):
-    """A context manager. `environment` is what actors are told; `clocks` how far times of one moment may differ."""
+    """A context manager. `environment` is what actors are told, `clocks` how far times of one moment may differ, and
+    `outages` from when to when it was away."""
 
     environment: dict[str, str]
     clocks: float
+    outages: list[tuple[float, float]]
 
     def __enter__(self) -> Self: ...
 
@@ -53,6 +60,7 @@ class Docked:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._running = dock.running(folder, seed=seed)
+        self.outages = []
         self.environment = {"BEAGLE_ORCHESTRATOR": ORCHESTRATOR, "DOCK_SOCKET": str(folder / "dock.socket")}
 
     def __enter__(self) -> Self:
@@ -92,6 +100,7 @@ class Daemon:
         self._folder, self._ledger = folder, folder / "ledger"
         self._stack = ExitStack()
         self._scripts: dict[str, str] = {}
+        self.outages = []
 
     def __enter__(self) -> Self:
         self.dockerd = Dockerd.start_new(self._folder / "dockerd")
@@ -142,9 +151,11 @@ class Daemon:
             return len(client.api.containers(filters={"label": WORKLOAD}))
 
     def restart(self, down: float) -> None:
+        began = time.time()
         self.dockerd.kill_daemon()
         time.sleep(down)
         self.dockerd.start_daemon()
+        self.outages.append((began, time.time()))
 
     def violations(self) -> list[str]:
         return [*self._doubled(), *self._left()]
@@ -156,11 +167,21 @@ class Daemon:
         return [f"{name} says that it began {count} times" for name, count in times.items() if count > 1]
 
     def _left(self) -> list[str]:
-        """Ended containers are kept for a while, and nothing else is there but marks of those that were stopped."""
+        """Containers are kept for a while, and marks for as long as those. After that only outputs are left."""
         with self.dockerd.client() as client:
+            running = [f"{container['Names']} runs" for container in client.api.containers()]
+            systems = {each["Labels"][SYSTEM] for each in client.api.containers(all=True)}
+            later, far = Later(0, "nobody"), time.time() + 2 * KEEP
+            for system in systems:
+                Garbage(Client(self.dockerd.url), later, system, KEEP).sweep(far)
+            containers = client.api.containers(all=True)
             networks = {network["Name"] for network in client.api.networks()} - {"bridge", "host", "none"}
-            running = [container["Names"] for container in client.api.containers()]
-        return [f"the network {name} is left" for name in networks] + [f"{names} runs" for names in running]
+            volumes = {volume["Name"] for volume in client.api.volumes()["Volumes"] or []}
+        marks = {name for name in volumes if name.endswith((f".{STOPPED}", f".{CLEANED}"))}
+        return [
+            *running,
+            *(f"{name} is left" for name in {*networks, *marks, *(each["Names"][0] for each in containers)}),
+        ]
 
     def _containers(self) -> list[Container]:
         with self.dockerd.client() as client:
@@ -169,7 +190,7 @@ class Daemon:
 
     def _script(self, container: Container) -> str:
         variables = dict(pair.split("=", 1) for pair in container["Config"]["Env"])
-        return self._scripts[variables["SCRIPT"]]
+        return self._scripts.get(variables.get("SCRIPT", ""), "")
 
     def _said(self, name: str, container: str) -> list[Entry]:
         with self.dockerd.client() as client:

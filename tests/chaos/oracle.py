@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,9 +92,9 @@ def _in(store: Store, state: State) -> Iterator[Experiment]:
 
 @dataclass(slots=True)
 class Oracle:
-    """`sent` is how many experiments there should be; `quiet_since` is when the last fault was over, `retries` how
-    often one may try again after an exit other than 0, and `spare` how many more attempts each may have needed, because
-    the engine took theirs along when it died."""
+    """`sent` is how many experiments there should be; `quiet_since` is when the last fault was over, and `retries` how
+    often one may try again after an exit other than 0. `outages` are when the engine was away: what ran then died with
+    it, and may have needed one more attempt."""
 
     entries: list[Entry]
     store: Store
@@ -102,7 +102,7 @@ class Oracle:
     sent: int
     quiet_since: float | None = None
     retries: int = 0
-    spare: int = 0
+    outages: Sequence[tuple[float, float]] = ()
     clocks: float = CLOCKS
     experiments: list[Experiment] = field(init=False)
 
@@ -175,7 +175,7 @@ class Oracle:
                 retries=self.retries,
             )
             more = experiment.attempt - right.attempt
-            if experiment.state != right.state or not 0 <= more <= self.spare:
+            if experiment.state != right.state or not 0 <= more <= len(self.outages):
                 yield f"{_told(experiment)}, and by its script ({script}) it should be {right}"
 
     def late(self) -> Iterator[str]:
@@ -190,7 +190,7 @@ class Oracle:
         ended = {entry.name: entry.at for entry in self.entries if entry.what == "end"}
         for experiment in self.experiments:
             name = f"beagle-{experiment.id}-{experiment.attempt}"
-            if experiment.state == "timeout" and name in ended:
+            if experiment.state == "timeout" and name in ended and not self._was_cut(ended[name]):
                 lasted = ended[name] - began[name]
                 if lasted < experiment.timeout - self.clocks:
                     yield f"{_told(experiment)} after {lasted:.2f} s of {experiment.timeout:g}"
@@ -213,6 +213,10 @@ class Oracle:
     def _stored(self, experiment: str, attempt: int) -> Iterator[dict[str, float]]:
         for metric in paged(lambda after: self.store.metrics(experiment, attempt, after=after, limit=1000)):
             yield metric.values
+
+    def _was_cut(self, at: float) -> bool:
+        """Then nobody could tell that it had ended, and its time went on."""
+        return any(begin <= at <= end for begin, end in self.outages)
 
     def _starts_and_ends(self) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.what in ("start", "end"))

@@ -129,3 +129,17 @@ def test_metrics_that_are_not_those_that_were_said_are_found(judge, metrics):
 )
 def test_what_one_comes_to_follows_from_its_script(script, state, attempt):
     assert verdict(script, timeout=5.0, accuracy_limit=0.9, retries=1) == Verdict(state, attempt)
+
+
+def test_what_an_outage_of_the_engine_cut_may_need_one_more_attempt_and_its_time_goes_on(judge):
+    again = [
+        *RAN[:3],
+        Entry("start", FIRST[:-1] + "2", 11.5, script="say loss=1; wait 1"),
+        Entry("end", FIRST[:-1] + "2", 11.8),
+    ]
+    assert "by its script" in judge(entries=again + RAN[3:], experiments=with_first(attempt=2))[0]
+    assert judge(entries=again + RAN[3:], experiments=with_first(attempt=2), outages=[(10.9, 11.1)]) == []
+    entries = [replace(RAN[0], script="say loss=1; wait 600"), *RAN[1:]]
+    timed_out = with_first(state=State.TIMEOUT, timeout=5.0)
+    assert "after 1.00 s of 5" in judge(entries=entries, experiments=timed_out)[0]
+    assert judge(entries=entries, experiments=timed_out, outages=[(10.9, 11.1)]) == []
