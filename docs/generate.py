@@ -181,7 +181,8 @@ and starts nothing.
 Only what is known to be harmless passes. So a value that Compose puts together from variables (`${X:-host}`) is refused
 wherever a danger could stand, and a field that is not known is refused anyway.
 
-* `permit` (`--permit`, `BEAGLE_PERMIT`) is a list of words of this table, for all templates.
+* `permit` is a list of words of this table, for all templates: `BEAGLE_PERMIT`, a line of the settings file, or
+  `--permit` of `beagle up` and `beagle actor`.
 * `permit_folders` are folders of the machine that may be bound; see below.
 * `trusted: yes` refuses nothing: for a deployment whose users could do all of it anyway.
 

@@ -35,3 +35,26 @@ def test_a_billion_combinations_are_checked_at_once_when_they_are_capped(tmp_pat
         done = desk.beagle("check", "project.yml")
     assert done.returncode == 0
     assert done.stdout.startswith("huge: 50 experiments, random search\n")
+
+
+def test_what_a_template_may_not_do_in_a_container_is_told_with_what_permits_it(tmp_path, monkeypatch):
+    with Desk(tmp_path, "true") as desk:
+        (tmp_path / "template.yml").write_text(
+            "x-common: &common\n"
+            "  image: registry.example/model:1\n"
+            "  privileged: true\n"
+            "services:\n"
+            "  train:\n"
+            "    <<: *common\n"
+            "    environment: {LR: 1}\n"
+            "    volumes: ['/data/sets:/sets:ro']\n"
+        )
+        monkeypatch.setenv("BEAGLE_NETWORK", "none")
+        refused = desk.beagle("check", "project.yml", "--orchestrator", "docker")
+        monkeypatch.setenv("BEAGLE_PERMIT", "privileged")
+        monkeypatch.setenv("BEAGLE_PERMIT_FOLDERS", "/data")
+        permitted = desk.beagle("check", "project.yml", "--orchestrator", "docker")
+    assert refused.returncode == 2
+    assert "template.yml:3: services.train.privileged: would give an experiment all rights of root" in refused.stderr
+    assert "template.yml:8: services.train.volumes[1]: would give an experiment files of this machine" in refused.stderr
+    assert (permitted.returncode, permitted.stderr) == (0, "")
