@@ -96,11 +96,14 @@ class DockerOrchestrator(ContainerOrchestrator):
             other = self.engine.inspect(name)
             if other is not None and labels.of(other).get(labels.WORKLOAD) != name:
                 raise LaunchFailed(f"there is a container called {name}, and it is none of Beagle's: remove it")
+            time.sleep(_LOOK_AGAIN)
             return None
         started = [each for each in there if labels.was_started(each)]
-        if len(started) == int(labels.of(there[0]).get(labels.SERVICES, "1")):
+        services = int(labels.of(there[0]).get(labels.SERVICES, "1"))
+        if len(started) == services:
             return self.adopt(there)
-        if marks.is_forbidden(self.engine, name) and not started:
+        # One of several may have others running by now.
+        if services == 1 and marks.is_forbidden(self.engine, name):
             return self.never(name)
         if not self._is_settled(there):
             time.sleep(_LOOK_AGAIN)

@@ -65,7 +65,7 @@ def boxed(workload: Workload, image: str, folder: Path, **fields: object) -> Wor
         services.append(replace(service, command=words))
         told = {"image": image, "command": [*words], "init": True, "volumes": [f"{folder}:{folder}"]}
         document[service.name] = told | fields
-    return replace(workload, services=tuple(services), document={"services": document, **workload.document})
+    return replace(workload, services=tuple(services), document={**workload.document, "services": document})
 
 
 class Seen:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from beagle.ports import Line
 
 log = logging.getLogger(__name__)
 RETRY = 0.3
+Write = Callable[[bytes, int], None]
 
 
 class Lines:
@@ -97,26 +97,23 @@ class Follower:
             hang_up(stream)
 
     def _run(self) -> None:
-        output = self._kept.open(self.workload, self.service, "out")
-        try:
-            there = self._to_its_end(output)
-            if self._closed.is_set():
-                return
-            found = [line(self.workload, self.service, *each) for each in self._lines.last()]
-            if found:
-                self._push(found)
-            if there is not None:
-                self._keep_errors()
-            self._ended(self, there)
-        finally:
-            os.close(output)
+        with self._kept.writing(self.workload, self.service, "out") as write:
+            there = self._to_its_end(write)
+        if self._closed.is_set():
+            return
+        found = [line(self.workload, self.service, *each) for each in self._lines.last()]
+        if found:
+            self._push(found)
+        if there is not None:
+            self._keep_errors()
+        self._ended(self, there)
 
-    def _to_its_end(self, output: int) -> Facts | None:
+    def _to_its_end(self, write: Write) -> Facts | None:
         """Whatever is read after it was seen to have ended is all there is."""
         there: Facts | None = self._container
         while there is not None and not self._closed.is_set():
             runs = bool(there["State"]["Running"])
-            if self._read(output, follow=runs and not self._adopted):
+            if self._read(write, follow=runs and not self._adopted):
                 if not runs:
                     return there
                 if self._adopted:
@@ -137,7 +134,7 @@ class Follower:
             self._closed.wait(RETRY)
             return before
 
-    def _read(self, output: int, *, follow: bool) -> bool:
+    def _read(self, write: Write, *, follow: bool) -> bool:
         """Whether the engine gave it. What was read before is passed over."""
         try:
             with self._engine.output(self.id, follow=follow) as pieces:
@@ -148,30 +145,34 @@ class Follower:
                     if self._closed.is_set():
                         return False
                     if new:
-                        self._take(output, new)
+                        self._take(write, new)
         except (Unavailable, Answered) as error:
             log.debug("%s cannot be read now: %s", self.workload, error)
+            return False
+        except Exception:  # whatever else the stream's library raises: who dies here leaves its container to nobody
+            log.exception("%s cannot be read now", self.workload)
             return False
         finally:
             self._stream = None
         return True
 
-    def _take(self, output: int, piece: bytes) -> None:
-        with suppress(OSError):  # a full disk keeps nobody from being judged by what was written
-            os.pwrite(output, piece, self._lines.position)
+    def _take(self, write: Write, piece: bytes) -> None:
+        write(piece, self._lines.position)
         found = [line(self.workload, self.service, *each) for each in self._lines.take(piece)]
         if found:
             self._push(found)
 
     def _keep_errors(self) -> None:
         """What it wrote to standard error, as a whole: until now nobody asked for it."""
-        position, file = 0, self._kept.open(self.workload, self.service, "err")
-        try:
-            with suppress(Unavailable, Answered, OSError), self._engine.output(self.id, stream="err") as pieces:
-                for piece in pieces:
-                    position += os.pwrite(file, piece, position)
-        finally:
-            os.close(file)
+        position = 0
+        with (
+            self._kept.writing(self.workload, self.service, "err") as write,
+            suppress(Unavailable, Answered),
+            self._engine.output(self.id, stream="err") as pieces,
+        ):
+            for piece in pieces:
+                write(piece, position)
+                position += len(piece)
 
 
 def ended_at(container: Facts) -> float:

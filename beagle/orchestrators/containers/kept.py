@@ -8,7 +8,8 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,11 +38,26 @@ class Kept:
     def file(self, name: str, service: str, stream: str) -> Path:
         return self._root / name / f"{service}.{stream}"
 
-    def open(self, name: str, service: str, stream: str) -> int:
-        """A descriptor to write pieces at their offsets with: whoever reads the same again writes the same again."""
-        path = self.file(name, service, stream)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    @contextmanager
+    def writing(self, name: str, service: str, stream: str) -> Iterator[Callable[[bytes, int], None]]:
+        """To write pieces at their offsets: whoever reads the same again writes the same again.
+
+        What a full disk does not take is not kept: a workload is judged all the same.
+        """
+        path, file = self.file(name, service, stream), -1
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+        def write(piece: bytes, offset: int) -> None:
+            with suppress(OSError):
+                os.pwrite(file, piece, offset)
+
+        try:
+            yield write
+        finally:
+            if file >= 0:
+                os.close(file)
 
     def end(self, name: str, ending: Ending) -> None:
         draft = self._root / name / f"ended.{os.getpid()}"
@@ -57,25 +73,25 @@ class Kept:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def lines(self, name: str, services: tuple[str, ...]) -> list[Line]:
-        """All that it wrote to standard output, once it has ended."""
-        found: list[Line] = []
+    def lines(self, name: str, services: tuple[str, ...]) -> Iterator[list[Line]]:
+        """All that it wrote to standard output, a piece at a time, once it has ended."""
         for service in services:
             with suppress(OSError):
                 tail, more = Tail(str(self.file(name, service, "out"))), True
                 while more:
                     read, more = tail.read()
-                    found += [line(name, service, *each) for each in read]
-                found += [line(name, service, *each) for each in tail.last()]
+                    yield [line(name, service, *each) for each in read]
+                yield [line(name, service, *each) for each in tail.last()]
                 tail.close()
-        return found
 
     def last_lines(self, name: str, services: tuple[str, ...]) -> str:
         """Of standard error, else of standard output."""
         for stream in ("err", "out"):
             for service in services:
                 with suppress(OSError):
-                    content = self.file(name, service, stream).read_bytes()[-TAIL_BYTES:]
+                    with self.file(name, service, stream).open("rb") as file:
+                        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                        content = file.read(TAIL_BYTES)
                     if content.strip():
                         return "\n".join(content.decode(errors="replace").splitlines()[-TAIL_LINES:])
         return ""

@@ -94,10 +94,10 @@ class Launch:
         try:
             made = self._create(container, name)
         except Answered as error:
-            # It may have been made all the same.
+            # It may have been made all the same; and a name is taken a moment before there is anything of that name.
             there = self._engine.inspect(name)
             if there is None or labels.of(there).get(labels.MAKER) != self._maker.mark:
-                if error.status == 409 and there is not None:
+                if error.status == 409:
                     return False
                 raise self._failure(container, error) from error
             made = str(there["Id"])

@@ -71,8 +71,10 @@ class Watch:
 
     def tell(self, name: str, ended: Ended, services: tuple[str, ...] = ()) -> None:
         """The whole story of one that has no containers any more."""
-        lines = self._kept.lines(name, services)
-        self._listener([*lines, CaughtUp(workload=name), ended] if not ended.never else [ended])
+        for lines in self._kept.lines(name, services):
+            if lines:
+                self._listener(lines)
+        self._listener([ended] if ended.never else [CaughtUp(workload=name), ended])
 
     def end(self, watched: Watched) -> None:
         """Ask each of its containers to end, and kill it after its grace."""
