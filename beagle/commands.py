@@ -14,6 +14,8 @@ from beagle.message import Command
 
 # An offset is counted record by record, and whoever counts answers nobody else meanwhile; cursors go any distance.
 FURTHEST = 100_000
+# No file is longer, in bytes.
+LONGEST_LOG = 1 << 53
 
 # Orders ---------------------------------------------------------------------------------------------------------------
 
@@ -298,7 +300,7 @@ class ReadLog(Command):
     experiment: str
     attempt: int | None = None
     stream: Literal["out", "err"] = "out"
-    offset: int = 0
+    offset: int = Field(default=0, ge=-LONGEST_LOG, le=LONGEST_LOG)
 
 
 Order = (

@@ -11,6 +11,8 @@ from beagle.metric_lines import Reading, read_line, short
 
 # In one call: each is handled before the next.
 MOST_REPORTS = 1000
+# What a message on the bus bears as its name.
+LONGEST_SOURCE, LONGEST_KEY, LARGEST_SEQUENCE = 200, 100, 1 << 53
 
 
 class TooFast(Refused):
@@ -111,7 +113,11 @@ def _own_name(body: str) -> tuple[str, str, int]:
         except (ValueError, RecursionError):
             return body, "", 0
         source, sequence = document.get("source"), document.get("sequence")
-        if isinstance(source, str) and source and isinstance(sequence, float) and sequence.is_integer():
+        if isinstance(source, str) and source and isinstance(sequence, float):
+            if not (source.isprintable() and len(source) <= LONGEST_SOURCE):
+                raise InvalidInput([f"source: must be at most {LONGEST_SOURCE} characters that print"])
+            if not (sequence.is_integer() and 0 <= sequence <= LARGEST_SEQUENCE):
+                raise InvalidInput([f"sequence: must be a whole number from 0 to {LARGEST_SEQUENCE}"])
             rest = {name: value for name, value in document.items() if name not in {"source", "sequence"}}
             return json.dumps(rest), source, int(sequence)
     return body, "", 0

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from actors.http.asking import Ask
 from actors.http.openapi import FAILURES
-from beagle.commands import ReadLog, ShowExperiment
+from beagle.commands import LONGEST_LOG, ReadLog, ShowExperiment
 from beagle.errors import NotFound, Refused, Unavailable
 from beagle.experiment import RESULTS, State
 from beagle.message import Answer, new_id
@@ -47,10 +47,10 @@ class Reading:
             self.wanted, offset = self.wanted.model_copy(update={"offset": piece["next"]}), piece["next"]
             piece = await self.piece()
 
-    async def follow(self, request: Request) -> AsyncIterator[str]:
-        """Until it is complete, or its reader goes. What is away for a moment is waited for."""
+    async def follow(self) -> AsyncIterator[str]:
+        """Until it is complete; the framework ends it when its reader goes. What is away for a moment is waited for."""
         pause = SHORTEST_PAUSE
-        while not self.stopping() and not await request.is_disconnected():
+        while not self.stopping():
             try:
                 piece = await self.piece()
             except (NotFound, Refused):
@@ -88,11 +88,12 @@ def logs(ask: Ask, stopping: Callable[[], bool]) -> APIRouter:
         responses={**FAILURES, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     async def read_log(
-        request: Request,
         experiment: Annotated[str, Path(description="An id, or a name.")],
         attempt: Annotated[int | None, Query(ge=1, description="Instead of the current one.")] = None,
         stream: Literal["out", "err"] = "out",
-        offset: Annotated[int, Query(description="In bytes; a negative one counts from the end.")] = 0,
+        offset: Annotated[
+            int, Query(ge=-LONGEST_LOG, le=LONGEST_LOG, description="In bytes; a negative one counts from the end.")
+        ] = 0,
         follow: Annotated[bool, Query(description="Go on for as long as it writes.")] = False,  # noqa: FBT002 - a query
     ) -> StreamingResponse:
         """What an attempt wrote, as plain text."""
@@ -105,7 +106,7 @@ def logs(ask: Ask, stopping: Callable[[], bool]) -> APIRouter:
         except (NotFound, Refused) as nothing:
             if not follow or not await reading.may_still_begin():
                 raise NotFound(f"{nothing}: {shown['why']}") from nothing
-        text = reading.follow(request) if follow else reading.rest(first)
+        text = reading.follow() if follow else reading.rest(first)
         return StreamingResponse(text, media_type="text/plain; charset=utf-8")
 
     return router

@@ -13,19 +13,22 @@ from pydantic import BaseModel, Field
 from actors.http.asking import RawBody
 from actors.http.errors import Failure, answered, declined
 from actors.http.openapi import FAILURES
-from beagle.sent_metrics import Sent, SentName, Taken, TooFast
+from beagle.sent_metrics import LARGEST_SEQUENCE, LONGEST_KEY, LONGEST_SOURCE, Sent, SentName, Taken, TooFast
 from beagle.settings import Settings
 
 _SECOND = "1"
 Id = Annotated[str, Path(description="The experiment's id, as BEAGLE_EXPERIMENT says it.")]
 
 
+_SOURCE = Header(max_length=LONGEST_SOURCE, description="Of this process; both name the report.")
+_SEQUENCE = Header(ge=0, le=LARGEST_SEQUENCE, description="Counting from 0.")
+_KEY = Header(max_length=LONGEST_KEY, description="Instead of both: a text that names this body alone.")
+
+
 def _named(
-    beagle_source: Annotated[
-        str, Header(description="Of this process; with the sequence, a repeat is known by it.")
-    ] = "",
-    beagle_sequence: Annotated[int | None, Header(description="Counting from 0.")] = None,
-    idempotency_key: Annotated[str, Header(description="Instead of both: a text that names this body alone.")] = "",
+    beagle_source: Annotated[str, _SOURCE] = "",
+    beagle_sequence: Annotated[int | None, _SEQUENCE] = None,
+    idempotency_key: Annotated[str, _KEY] = "",
 ) -> SentName:
     return SentName(beagle_source, beagle_sequence, idempotency_key)
 

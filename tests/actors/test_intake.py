@@ -84,6 +84,9 @@ def test_what_is_no_metric_is_told_and_the_rest_counts(bench, intake):
         ("", 'the body says no metric: ""; send such as accuracy=0.93'),
         ("[1, 2]", 'the body says no metric: "[1, 2]"; send such as accuracy=0.93'),
         (b"\xff", "the body is no text (UTF-8): its byte 0 does not belong there"),
+        ('{"cost": 1, "source": "\\ud800", "sequence": 1}', "source: must be at most 200 characters that print"),
+        ('{"cost": 1, "source": "a", "sequence": 1e300}', f"sequence: must be a whole number from 0 to {1 << 53}"),
+        ('{"cost": 1, "source": "a", "sequence": 0.5}', f"sequence: must be a whole number from 0 to {1 << 53}"),
         ("cost=1\n" * 1001, "these are 1001 reports; send at most 1000 in one call"),
     ],
 )

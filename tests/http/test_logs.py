@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import threading
+import time
 
 import pytest
 import requests
@@ -76,6 +77,7 @@ def test_what_waits_is_followed_from_its_beginning(client, run):
     [
         ({"attempt": 7}, 404, "has no attempt 7; it has had 1"),
         ({"attempt": 0}, 400, "attempt: Input should be greater than or equal to 1"),
+        ({"offset": 2**70}, 400, "offset: Input should be less than or equal to"),
         ({"stream": "both"}, 400, "stream: Input should be 'out' or 'err'"),
         ({"follow": "perhaps"}, 400, "follow: Input should be a valid boolean"),
     ],
@@ -99,12 +101,35 @@ def test_followers_hold_no_thread_and_end_with_the_server(client, run, live):
     eventually(lambda: client("GET", f"experiments/{identity}/logs").text == "here\n")
     before = threading.active_count()
     streams = [following(client, f"experiments/{identity}/logs") for _ in range(60)]
-    assert {next(stream.iter_lines(chunk_size=None)) for stream in streams} == {b"here"}
+    lines = [stream.iter_lines(chunk_size=None) for stream in streams]
+    assert {next(each) for each in lines} == {b"here"}
     client.give("ShowSystem")
     # The pool of the web framework has forty; they come and go with the questions.
     assert threading.active_count() - before <= 40
     live.close()
-    assert [list(stream.iter_lines()) for stream in streams] == [[]] * 60
+    assert [list(each) for each in lines] == [[]] * 60
+
+
+def test_whose_reader_has_gone_is_followed_no_more(client, run):
+    asked: list[object] = []
+    bus = client.session._world.bus
+    request = bus.request
+    bus.request = lambda message, *, timeout: (asked.append(message), request(message, timeout=timeout))[1]
+    run.submit(search(shell("echo here; sleep 60")))
+    stream = following(client, f"experiments/{run.launched()['id']}/logs")
+    lines = stream.iter_lines(chunk_size=None)
+    assert next(lines) == b"here"
+    known = len(asked)
+    eventually(lambda: len(asked) > known)
+    lines.close()
+    stream.close()
+
+    def rests() -> bool:
+        before = len(asked)
+        time.sleep(1.2)
+        return len(asked) == before
+
+    eventually(rests)
 
 
 def test_an_export_holds_every_experiment_as_the_command_line_writes_it(client, run):

@@ -86,15 +86,25 @@ def test_what_is_wrong_is_one_sentence(client, run, path, body, status, sentence
     assert run.metrics() == []
 
 
-def test_a_sequence_that_is_no_number_is_told(client, run):
-    answer = client("POST", metrics(run), data="cost=1", headers={"Beagle-Source": "a", "Beagle-Sequence": "first"})
+@pytest.mark.parametrize(
+    ("headers", "sentence"),
+    [
+        ({"Beagle-Source": "a", "Beagle-Sequence": "first"}, "valid integer"),
+        ({"Beagle-Source": "a", "Beagle-Sequence": "-1"}, "greater than or equal to 0"),
+        ({"Beagle-Source": "a", "Beagle-Sequence": "9" * 30}, "less than or equal to"),
+        ({"Beagle-Source": "a" * 201, "Beagle-Sequence": "1"}, "at most 200 characters"),
+        ({"Idempotency-Key": "a" * 101}, "at most 100 characters"),
+    ],
+)
+def test_a_name_that_is_none_is_told(client, run, headers, sentence):
+    answer = client("POST", metrics(run), data="cost=1", headers=headers)
     assert answer.status_code == 400
-    assert "valid integer" in answer.json()["message"]
+    assert sentence in answer.json()["message"]
 
 
 def test_what_waits_in_the_queue_has_no_metrics_yet(client, run):
     run.submit(search(shell("sleep 60"), count=9, name="more"))
-    waiting = next(view for view in run.experiments("more") if view["state"] == "queue")
+    waiting = eventually(lambda: next((view for view in run.experiments("more") if view["state"] == "queue"), None))
     answer = client("POST", f"experiments/{waiting['id']}/attempts/1/metrics", data="cost=1")
     assert (answer.status_code, answer.json()["error"]["kind"]) == (409, "refused")
 

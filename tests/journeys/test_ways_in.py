@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
+import requests
 
 from tests.journeys.apart import Apart
 from tests.servers.keeper import free_ports
@@ -85,6 +88,42 @@ def test_each_form_is_read_alike_by_each_way(apart):
         assert (view["metric_count"], view["refused"]) == (0 if form in ENDS else 1, 0), (form, way)
 
 
+def test_the_command_of_the_page_about_metrics_works_as_it_is_printed(apart):
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    (printed,) = re.findall(r"```sh\n(curl .*?)```", page, re.DOTALL)
+    service = {"command": ["sh", "-c", printed], "environment": {"N": ""}}
+    (apart.folder / "template.yml").write_text(json.dumps({"services": {"train": service}}))
+    parameter = {"name": "N", "type": "absolute", "value": [1]}
+    definition = {"name": "demo", "template": "template.yml", "parameters": [parameter]}
+    (apart.folder / "project.yml").write_text(json.dumps(definition))
+    done = apart.beagle("run", "project.yml")
+    assert done.returncode == 0, done.stdout + done.stderr + apart.beagle("logs", 1, "--err").stdout
+    (shown,) = json.loads(apart.beagle("metrics", 1, "--format", "json").stdout)
+    assert (shown["values"], shown["step"]) == ({"accuracy": 0.93}, 3)
+
+
+def test_events_come_over_http_from_a_bus_between_processes_too(apart):
+    server = apart.environment["BEAGLE_SERVER"]
+    bearer = {"Authorization": "Bearer operators-canary"}
+    service = {"command": ["true"], "environment": {"N": ""}}
+    (apart.folder / "template.yml").write_text(json.dumps({"services": {"train": service}}))
+    parameter = {"name": "N", "type": "absolute", "value": [1]}
+    definition = {"name": "demo", "template": "template.yml", "parameters": [parameter]}
+    (apart.folder / "project.yml").write_text(json.dumps(definition))
+    with requests.get(f"{server}/api/v1/events", headers=bearer, stream=True, timeout=60) as answer:
+        lines = answer.iter_lines(chunk_size=None, decode_unicode=True)
+        while next(lines) != ": listening":
+            pass
+        assert apart.beagle("run", "project.yml").returncode == 0
+        said = []
+        while not said or said[-1].get("event") != "completed":
+            line = next(lines)
+            if line.startswith("data: "):
+                said.append(json.loads(line.removeprefix("data: ")))
+    assert said[0]["event"] == "created"
+    assert [each["state"] for each in said if each["type"] == "ExperimentChanged"] == ["pool", "pool", "completed"]
+
+
 REPORTS = """
 import os, beagle
 assert os.environ["BEAGLE_REPORT_URL"].startswith("file://"), "files that Beagle reads outlive a crash of either side"
@@ -110,7 +149,7 @@ def test_a_program_reports_over_http_with_the_token_of_its_attempt(apart):
     assert done.returncode == 0, done.stdout + done.stderr
     for number in (1, 2):
         shown = json.loads(apart.beagle("metrics", number, "--format", "json").stdout)
-        assert [each["values"]["accuracy"] for each in shown][:20] == [step / 100 for step in range(20)]
+        assert [each["values"]["accuracy"] for each in shown[:20]] == [step / 100 for step in range(20)]
         assert {each["source"].split("/")[0] for each in shown} == {"http"}
     states = json.loads(apart.beagle("experiments", "--format", "json").stdout)
     assert [view["state"] for view in states] == ["accuracy_limit_reached"] * 2
