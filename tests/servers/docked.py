@@ -31,7 +31,7 @@ from beagle.template import Template, Workload
 
 TIMEOUT, TRIES, SWEEP, PIECE, LONGEST = 20.0, 50, 1.0, 1 << 20, 64 * 1024
 # Seconds that a start waits for somebody else's of the same name.
-PATIENCE, LOOK = 2.0, 0.005
+PATIENCE, LOOK = 10.0, 0.005
 Container = dict[str, Any]
 
 
