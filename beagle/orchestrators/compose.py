@@ -19,7 +19,7 @@ from beagle.orchestrators.containers import labels, marks
 from beagle.orchestrators.containers.engine import Facts
 from beagle.orchestrators.containers.makers import Maker
 from beagle.orchestrators.containers.orchestrator import ContainerOrchestrator
-from beagle.orchestrators.containers.services import CHECKPOINT, OUTPUT, folders, main_of
+from beagle.orchestrators.containers.services import CHECKPOINT, LOG_DRIVER, LOG_OPTIONS, OUTPUT, folders, main_of
 from beagle.orchestrators.containers.watch import Watch
 from beagle.ports import Ended
 from beagle.settings import Settings
@@ -57,6 +57,12 @@ class ComposeOrchestrator(ContainerOrchestrator):
     def check(self, template: Template) -> builtins.list[str]:
         missing = [] if self.program() else [MISSING]
         return [*missing, *super().check(template)]
+
+    def about(self) -> str:
+        path = self.program()
+        if path is None:
+            raise InvalidInput([MISSING])
+        return f"{super().about()}; Docker Compose is {path}"
 
     def program(self) -> str | None:
         """The path of Docker Compose."""
@@ -174,7 +180,7 @@ class ComposeOrchestrator(ContainerOrchestrator):
             network="" if network in ("none", "bridge") else network,
             network_mode=network,
             volumes=folders(workload),
-            logging={"driver": "json-file"},
+            logging={"driver": LOG_DRIVER, "options": {**LOG_OPTIONS}},
             environment={
                 "BEAGLE_WORKLOAD": workload.name,
                 "BEAGLE_OUTPUT_DIR": OUTPUT,

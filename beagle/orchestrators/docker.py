@@ -7,7 +7,7 @@ import time
 
 from beagle.errors import InvalidInput, LaunchFailed, Unavailable
 from beagle.orchestrators.containers import labels, marks
-from beagle.orchestrators.containers.engine import Answered, Facts
+from beagle.orchestrators.containers.engine import Facts
 from beagle.orchestrators.containers.launch import Launch, Withdrawn
 from beagle.orchestrators.containers.makers import BOUND, Maker
 from beagle.orchestrators.containers.orchestrator import ContainerOrchestrator
@@ -32,15 +32,6 @@ class DockerOrchestrator(ContainerOrchestrator):
     @staticmethod
     def refusals(template: Template, settings: Settings) -> builtins.list[str]:
         return [*refusals(template), *refused(template, settings)]
-
-    def check(self, template: Template) -> builtins.list[str]:  # noqa: ARG002 - an image may come by the time it is needed
-        try:
-            self.network()
-        except InvalidInput as error:
-            return [*error.problems]
-        except (Unavailable, Answered):
-            return []  # the launch says so, and is tried again
-        return []
 
     def claim(self, name: str) -> str:
         return name

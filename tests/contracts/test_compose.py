@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -332,5 +331,12 @@ def test_templates_are_refused_for_what_is_dangerous_and_for_what_cannot_work(de
     template = read_template("services: {a: {image: i, privileged: true, restart: always}}", "t.yml", "/")
     refused = ComposeOrchestrator.refusals(template, Settings())
     assert [each.split(": ")[1] for each in refused] == ["services.a.restart", "services.a.privileged"]
-    with suppress(AttributeError):
-        assert desk.open()[0].check(template) == []
+
+
+def test_the_doctor_is_told_which_compose_there_is(desk):
+    orchestrator, _ = desk.open()
+    assert orchestrator.about().endswith(f"; Docker Compose is {compose.path('v2')}")
+    assert orchestrator.check(read_template("services: {a: {image: i}}", "t.yml", "/")) == []
+    astray, _ = desk.open(network="no-such-network")
+    (problem,) = astray.check(read_template("services: {a: {image: i}}", "t.yml", "/"))
+    assert 'Docker has no network "no-such-network"' in problem

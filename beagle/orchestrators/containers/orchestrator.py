@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from beagle.errors import NotFound, Refused, Unavailable
+from beagle.errors import InvalidInput, NotFound, Refused, Unavailable
 from beagle.orchestrators.containers import labels, makers, marks, network
 from beagle.orchestrators.containers.engine import Answered, Engine, Facts
 from beagle.orchestrators.containers.garbage import Garbage
@@ -67,6 +67,12 @@ class ContainerOrchestrator(ABC):
     # What they share
 
     def check(self, template: Template) -> builtins.list[str]:  # noqa: ARG002 - an image may come by the time it is needed
+        try:
+            self.network()
+        except InvalidInput as error:
+            return [*error.problems]
+        except (Unavailable, Answered):
+            return []  # the launch says so, and is tried again
         return []
 
     def watch(self, listener: Callable[[Sequence[Observed]], None]) -> None:

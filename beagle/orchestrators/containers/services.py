@@ -15,6 +15,8 @@ from beagle.sentences import shown
 from beagle.settings import Settings
 from beagle.template import Service, Template, Workload
 
+# Without rotation, so that places in the log stay what they are: an engine may rotate where nothing else is said.
+LOG_DRIVER, LOG_OPTIONS = "json-file", {"max-size": "1p"}
 OUTPUT, CHECKPOINT = "/beagle/output", "/beagle/checkpoint"
 # What the scheduler fills in by these names is a value, as parameters are.
 _FILLED = {"NAME", "ROOT_TOPIC", "METRICS_TOPIC"}
@@ -109,7 +111,7 @@ def _container(workload: Workload, service: Service, borne: dict[str, str], main
     entrypoint = len(values.command(written["entrypoint"])) if written.get("entrypoint") is not None else 0
     words = [filled(word) for word in service.command]
     mode = told.get("network_mode")
-    options.host["LogConfig"] = {"Type": "json-file", "Config": {}}  # without rotation: offsets stay what they are
+    options.host["LogConfig"] = {"Type": LOG_DRIVER, "Config": dict(LOG_OPTIONS)}
     options.host.setdefault("Mounts", []).extend(mounts(workload))
     if mode is not None:
         options.host["NetworkMode"] = "bridge" if mode == "default" else mode
