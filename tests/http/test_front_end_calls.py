@@ -179,7 +179,7 @@ def test_a_project_may_name_its_model_by_id_alone(client):
         ("project", "project.md", "name: x", "project.md: wrong file extension"),
         ("project", "project.yml", "name: [", "project.yml:1:8: is not YAML"),
         ("project", "project.yml", PROJECT.format(values="[1]"), "no template template.yml was uploaded"),
-        ("project", "project.yml", "name: x\ntemplate: t\nparameters: []", "is an empty list"),
+        ("project", "project.yml", "name: x\ntemplate: t\nparameters: []", "parameters: has nothing to try"),
         ("other", "project.yml", "name: x", "the header type is 'other'; give model or project"),
         ("", "project.yml", "name: x", "the header type is missing"),
     ],

@@ -130,9 +130,7 @@ def ways(rabbitmq) -> Iterator[Ways]:
     with rabbitmq.hosts() as (main, metrics):
         url = rabbitmq.url(main)
         bus = RabbitBus(url, bindings=bindings("local"), metrics_url=rabbitmq.url(metrics))
-        ways = Ways(bus, url)
-        yield ways
-        ways.close()
+        yield Ways(bus, url)
         bus.close()
 
 

@@ -24,6 +24,7 @@ from actors.clock import Clock
 from actors.gateway import Gateway
 from actors.http.app import make_app
 from actors.http.server import HttpServer, bound
+from actors.live import live
 from beagle import lifecycle, models, projects
 from beagle.answers import raise_for
 from beagle.experiment import Stopped
@@ -55,23 +56,16 @@ class Ways:
 
     def __init__(self, bus: RabbitBus, url: str) -> None:
         self._bus, self._broker = bus, url
-        settings = Settings(port="0")
-        door = bound(settings)
-        assert door is not None
-        self._http = HttpServer(make_app(lambda message: raise_for(bus.request(message, timeout=20.0)), settings), door)
-
-    def close(self) -> None:
-        self._http.close(5.0)
 
     def over_amqp(self, message: Command, *, quiet: bool) -> Said:
-        with self._office(quiet=quiet) as desk:
+        with self._office(quiet=quiet) as (desk, _):
             answer = self._bus.request(_about(message, self._letter(message)), timeout=20.0)
             return self._said(desk, answer, 0)
 
     def over_http(self, message: Command, *, quiet: bool) -> Said:
-        with self._office(quiet=quiet) as desk:
+        with self._office(quiet=quiet) as (desk, world), self._served(world) as url:
             answer = requests.post(
-                f"{self._http.url}/api/v1/commands",
+                f"{url}/api/v1/commands",
                 data=encode(_about(message, self._letter(message))),
                 headers={"Content-Type": "application/json"},
                 timeout=30,
@@ -80,7 +74,7 @@ class Ways:
 
     def from_the_command_line(self, message: Command, words: Sequence[str], *, quiet: bool) -> Said:
         """`message` only says which letter is meant; the answer is what was printed."""
-        with self._office(quiet=quiet) as desk:
+        with self._office(quiet=quiet) as (desk, _):
             letter = self._letter(message)
             status, said, complained = self._beagle([letter if word == "LETTER" else word for word in words])
             return self._said(desk, {"said": said, "complained": complained}, status)
@@ -102,7 +96,17 @@ class Ways:
         return status, said.getvalue(), complained.getvalue()
 
     @contextmanager
-    def _office(self, *, quiet: bool) -> Iterator[Office]:
+    def _served(self, world: World) -> Iterator[str]:
+        settings, lively = Settings(port="0"), live(world)
+        door = bound(settings)
+        assert door is not None
+        app = make_app(lambda message: raise_for(self._bus.request(message, timeout=20.0)), settings, lively)
+        http = HttpServer(app, door, lively.close)
+        yield http.url
+        http.close(5.0)
+
+    @contextmanager
+    def _office(self, *, quiet: bool) -> Iterator[tuple[Office, World]]:
         """Numbers 1 and 2 run, 3 waits, 4 was stopped; another project is paused, a template is stored. When `quiet`
         nothing runs yet."""
         with office() as desk:
@@ -124,7 +128,7 @@ class Ways:
             )
             gateway = Gateway.start(world, ("gateway",), desk.check_template)
             try:
-                yield desk
+                yield desk, world
             finally:
                 gateway.stop()
                 clock.close()
