@@ -21,8 +21,10 @@ from bus.port import Bus
 from bus.routes import COMMANDS, address
 
 _ANSWER_TIMEOUT = 60.0
-# How long a close waits at most; looking so often costs a thousandth of a core.
+# How long a close waits until it is noticed; looking so often costs a thousandth of a core.
 _NOTICE = 0.02
+# A command that ends its own scheduler (a pause, from another terminal) is answered in milliseconds.
+_LONGEST_FAREWELL = 2.0
 
 
 class Door:
@@ -38,8 +40,10 @@ class Door:
         self._thread.start()
 
     def close(self) -> None:
+        """Nobody new comes in; whoever asked before is answered, within `_LONGEST_FAREWELL`."""
         self._path.unlink(missing_ok=True)
         self._server.shutdown()
+        self._server.finish(_LONGEST_FAREWELL)
         self._server.server_close()
 
 
@@ -82,11 +86,12 @@ class _Connection(socketserver.StreamRequestHandler):
             line = self.rfile.readline(LONGEST + 2)
             if not line:
                 return
-            answer = _answered(self.server.bus, line)
-            try:
-                self.wfile.write(json.dumps(answer).encode() + b"\n")
-            except OSError:
-                return  # it did not wait for its answer
+            with self.server.answering():
+                answer = _answered(self.server.bus, line)
+                try:
+                    self.wfile.write(json.dumps(answer).encode() + b"\n")
+                except OSError:
+                    return  # it did not wait for its answer
             if not line.endswith(b"\n"):
                 return
 
@@ -97,7 +102,25 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
     def __init__(self, name: str, bus: Bus) -> None:
         self.bus = bus
+        self._under_way = 0
+        self._changed = threading.Condition()
         super().__init__(name, _Connection)
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """Returns when all that was asked has been answered, or after so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, seconds)
 
 
 def _answered(bus: Bus, line: bytes) -> Answer:
