@@ -119,19 +119,23 @@ class ComposeCommand:
             raise kind(f"{project} could not be started: docker-compose: {ran.told or f'status {ran.status}'}")
 
     def run(self, project: str, words: Sequence[str], file: str, *, within: float, halt: Halt) -> Ran:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = ("--ansi", "never", "--project-name", project, "--project-directory", str(self._folder), "--file")
         # It ends with the thread that waits for it, and so with this process: it would go on making containers.
         command = ("setpriv", "--pdeathsig", "KILL", "--", self._path, *options, "-", *words)
-        with subprocess.Popen(  # noqa: S603 - no shell; and no word of it comes from outside
-            command,
-            cwd=self._folder,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            process = subprocess.Popen(  # noqa: S603 - no shell; and no word of it comes from outside
+                command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"{project} is not started: Docker Compose cannot be run: {error}") from error
+        with process:
             try:
                 return _attended(process, file.encode(), within, halt)
             finally:

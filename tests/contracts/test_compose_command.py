@@ -105,6 +105,11 @@ def test_a_daemon_that_is_away_is_no_fault_of_the_file(make, dockerd):
         up(make, workload(dockerd, "true"), url="unix:///nowhere")
 
 
+def test_a_machine_that_cannot_run_it_is_no_fault_of_the_file(make, dockerd):
+    with pytest.raises(Unavailable, match=r"Docker Compose cannot be run: .*setpriv"):
+        up(make, workload(dockerd, "true"), PATH="/nowhere")
+
+
 def test_it_is_given_up_when_it_takes_too_long(make, dockerd):
     waits = {"healthcheck": {"test": ["CMD", "false"], "interval": "1s", "retries": 100}}
     job = workload(dockerd, "sleep", "60", **waits)
