@@ -96,8 +96,8 @@ class ProcessOrchestrator:
             with Path(_log_file(attempt, stream)).open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 begin = max(0, size + offset) if offset < 0 else offset
-                file.seek(begin)
-                content = file.read(limit)
+                # Far behind the end no file can be read at all.
+                content = os.pread(file.fileno(), limit, begin) if begin <= size else b""
                 last = begin + len(content) >= size
         except FileNotFoundError as error:
             raise NotFound(f'{name} has not written to "{stream}"') from error

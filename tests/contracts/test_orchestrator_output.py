@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beagle.errors import NotFound
-from beagle.ports import Line
+from beagle.ports import Line, Log
 from tests.contracts.workloads import program, workload
 
 
@@ -78,6 +78,8 @@ def test_a_log_is_read_in_pieces_to_its_end(orchestrator, seen):
         text, offset, complete = text + piece.text, piece.next, piece.complete
     assert text == "größe\n"
     assert orchestrator.logs(job.name, offset=-2).text == "e\n"
+    for far in (100, 2**53, 2**80):
+        assert orchestrator.logs(job.name, offset=far) == Log("", far, complete=True)
 
 
 def test_a_log_of_what_runs_is_not_complete(orchestrator, seen):
