@@ -190,7 +190,10 @@ def test_experiments_join_the_network_of_the_settings_and_one_alone_has_no_other
 @both
 def test_what_does_not_come_up_leaves_nothing(desk):
     orchestrator, _ = desk.open(network="auto")
-    job = desk.job("services: {a: {image: IMAGE, command: sleep 60}, b: {image: IMAGE, command: no-such-program}}")
+    job = desk.job(
+        "services: {a: {image: IMAGE, command: sleep 60},"
+        " b: {image: IMAGE, command: no-such-program, labels: [beagle.main=true]}}"
+    )
     with pytest.raises(LaunchFailed, match="no-such-program"):
         orchestrator.start(job)
     assert not desk.containers(job)
