@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,8 +14,10 @@ from beagle.message import Command
 
 # An offset is counted record by record, and whoever counts answers nobody else meanwhile; cursors go any distance.
 FURTHEST = 100_000
-# No file is longer, in bytes.
-LONGEST_LOG = 1 << 53
+# No file is longer, in bytes, and farther no file system seeks.
+LONGEST_LOG = 1 << 40
+# It is kept with the experiment, and stands in every list.
+Reason = Annotated[str, Field(max_length=1000)]
 
 # Orders ---------------------------------------------------------------------------------------------------------------
 
@@ -89,7 +91,7 @@ class PauseProject(Command):
 
     type: Literal["PauseProject"] = "PauseProject"
     project: str
-    reason: str = "paused by the user"
+    reason: Reason = "paused by the user"
 
 
 class ResumeProject(Command):
@@ -125,7 +127,7 @@ class StopExperiment(Command):
 
     type: Literal["StopExperiment"] = "StopExperiment"
     experiment: str
-    reason: str = "stopped by the user"
+    reason: Reason = "stopped by the user"
     only: Literal["queue", "pool"] | None = None
 
 

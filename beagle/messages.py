@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from beagle.commands import Order, Question
 from beagle.errors import InvalidInput
@@ -156,7 +157,10 @@ LONGEST = 1 << 20
 
 def encode(message: Message) -> bytes:
     """Raises `InvalidInput` for one that nobody would take."""
-    return fitting(message.model_dump_json().encode())
+    try:
+        return fitting(message.model_dump_json().encode())
+    except PydanticSerializationError as error:
+        raise InvalidInput(["half of a surrogate pair is no character; write the character itself"]) from error
 
 
 def decode(body: bytes) -> AnyMessage:

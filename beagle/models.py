@@ -9,12 +9,14 @@ from beagle.documents import read
 from beagle.errors import InvalidInput, NotFound
 from beagle.ports import Store
 from beagle.records import Model
-from beagle.sentences import meant
+from beagle.sentences import meant, shown
 from beagle.template_file import read_template
 
 
 def read_model(filename: str, text: str, folder: str, now: float) -> Model:
     """What was uploaded, checked; nothing is stored. Raises `InvalidInput` with all mistakes."""
+    if not filename.isprintable():
+        raise InvalidInput([f"the file name {shown(filename)} holds signs that nobody sees; give another one"])
     template = read_template(text, filename, folder)
     data = read(text, filename).data
     own = data.get("name") if isinstance(data, dict) else None

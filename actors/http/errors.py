@@ -115,6 +115,8 @@ def _without_place(mistake: dict[str, Any]) -> dict[str, Any]:
     loc = tuple(mistake["loc"])
     if loc[:1] in {("body",), ("path",), ("query",), ("header",)}:
         loc = loc[1:]
+    if "UploadFile" in str(mistake.get("msg")):
+        return {"type": "file", "loc": loc, "msg": "is no file; send it as a part that has a filename"}
     if mistake["type"] == "json_invalid":
         return {"type": "json", "loc": (), "msg": f"the body is not JSON: {mistake['ctx']['error']}"}
     return {**mistake, "loc": loc or ("the body",)}
@@ -132,6 +134,8 @@ def _of_the_framework(request: Request, error: Exception) -> Response:
             able = ", ".join(_taken(request))
             error.headers = {"Allow": able}
             told = f"{path[:200]} does not take {request.method}; it takes {able}"
+        case _ if path == UPLOAD:
+            told = f"the form cannot be read: {str(error.detail)[:200]}; send one part called file, with a filename"
         case _:
             told = f"{str(error.detail)[:200]}"
     response = declined(path, status, told)

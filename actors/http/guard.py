@@ -15,10 +15,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.http.errors import UPLOAD, Declined, declined, surprised
+from actors.http.json_bodies import check_json
 from beagle.documents import MOST_BYTES
 from beagle.setting_checks import split
 from beagle.settings import Settings
@@ -32,6 +34,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _METRICS = re.compile(r"/api/v1/experiments/[^/]+(/attempts/[^/]+)?/metrics")
 _JSON = "application/json"
+_LONG = 16 * 1024
 _FORM = "multipart/form-data"
 
 
@@ -120,6 +123,11 @@ class Guard:
         except TimeoutError:
             sentence = f"the body did not arrive within {self.body_within:g} s"
             raise Declined(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+        if scope["method"] == "POST" and scope["path"] == UPLOAD:
+            _check_form(body)
+        elif body and scope["method"] not in SAFE and not _is_of_experiments(scope["method"], scope["path"]):
+            # A long one takes a while, in which nobody else would be answered.
+            await run_in_threadpool(check_json, body) if len(body) > _LONG else check_json(body)
         given = False
 
         async def again() -> Message:
@@ -177,6 +185,12 @@ def _check_content(path: str, headers: Headers) -> None:
         raise Declined(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type is {kind[:100] or 'not given'}; send {right}"
         )
+
+
+def _check_form(body: bytes) -> None:
+    """What a part holds that has no end is kept open by the reader of forms."""
+    if not body.rstrip().endswith(b"--"):
+        raise Declined(HTTPStatus.BAD_REQUEST, "the form has no end: its last boundary is missing")
 
 
 async def _whole(receive: Receive, most: int) -> bytes:

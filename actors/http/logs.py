@@ -89,7 +89,7 @@ def logs(ask: Ask, stopping: Callable[[], bool]) -> APIRouter:
     )
     async def read_log(
         experiment: Annotated[str, Path(description="An id, or a name.")],
-        attempt: Annotated[int | None, Query(ge=1, description="Instead of the current one.")] = None,
+        attempt: Annotated[int | None, Query(ge=1, lt=2**31, description="Instead of the current one.")] = None,
         stream: Literal["out", "err"] = "out",
         offset: Annotated[
             int, Query(ge=-LONGEST_LOG, le=LONGEST_LOG, description="In bytes; a negative one counts from the end.")

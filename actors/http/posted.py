@@ -28,6 +28,8 @@ def named(given: str, what: str) -> str:
     name = re.split(r"[/\\]", given)[-1]
     if not name:
         raise InvalidInput([f"the {what} has no file name; choose a file"])
+    if not name.isprintable():
+        raise InvalidInput([f"the file name {shown(name)} holds signs that nobody sees; give another one"])
     if not name.lower().endswith(SUFFIXES):
         raise InvalidInput([f"{name[:100]}: wrong file extension; a {what} is a file in {', '.join(SUFFIXES)}"])
     return name

@@ -80,6 +80,8 @@ class HttpServer:
     """Serves from its making until `close`. `ending` ends the streams that have no end of their own."""
 
     def __init__(self, app: ASGIApp, listening: socket.socket, ending: Callable[[], None]) -> None:
+        # What is wrong with a form is told to who sent it.
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
         self.url = url(listening)
         self._socket, self._ending = listening, ending
         # `lifespan`: there is nothing to begin or to end with the app; what it asks is there before and after it.

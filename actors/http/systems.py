@@ -86,7 +86,8 @@ def _is_running(given: object) -> bool:
 
 
 def _limit(given: object) -> int:
-    limit = int(given) if isinstance(given, str) and given.isascii() and given.strip().isdecimal() else given
+    text = given.strip() if isinstance(given, str) else ""
+    limit = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else given
     if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= MOST:
         raise InvalidInput([f"experimentsLimit: is {shown(given)}; give a whole number from 0 to {MOST}"])
     return limit

@@ -151,8 +151,8 @@ def test_what_is_no_message_is_invalid_input(wrong):
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read():
-    longest = encode(StopExperiment(experiment="e", reason="", time=1.5))
-    message = StopExperiment(experiment="e", reason="x" * (LONGEST - len(longest)), time=1.5)
+    longest = encode(StopExperiment(experiment="", time=1.5))
+    message = StopExperiment(experiment="x" * (LONGEST - len(longest)), time=1.5)
     assert decode(encode(message)) == message
     (sentence,) = problems(encode(message) + b" ")
     assert sentence == f"the message has {LONGEST + 1} bytes; at most {LONGEST} are taken"
