@@ -59,6 +59,7 @@ def _get(path: str):
 
 @schemathesis.hook
 def before_call(context, case, kwargs) -> None:
+    (case.query or {}).pop("follow", None)  # it would be answered for as long as the experiment runs
     if _chance.random() > KNOWN:
         return
     for name in case.path_parameters or {}:
