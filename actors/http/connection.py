@@ -13,6 +13,7 @@ import sys
 from http import HTTPStatus
 
 import h11
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from actors.http.errors import described
@@ -30,6 +31,18 @@ def most_connections() -> int:
     return max(_FEWEST, min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 
 
+class _Flow(FlowControl):
+    """Reads on only when what came is used up: of calls sent before their answers a piece more was read with each."""
+
+    def __init__(self, transport: asyncio.Transport, conn: h11.Connection) -> None:
+        super().__init__(transport)
+        self._conn = conn
+
+    def resume_reading(self) -> None:
+        if len(self._conn.trailing_data[0]) <= HIGH_WATER_LIMIT:
+            super().resume_reading()
+
+
 class Connection(H11Protocol):
     """Lives in the loop of the server. A client may keep one for as long as it calls, or listens."""
 
@@ -38,6 +51,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.conn)
         if len(self.connections) > most_connections():
             self._end(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "too many connections are open here; close some")
         else:

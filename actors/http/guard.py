@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.http.errors import UPLOAD, Declined, declined, surprised
 from actors.http.json_bodies import check_json
+from actors.http.room import Room, Share
 from beagle.documents import MOST_BYTES
 from beagle.setting_checks import split
 from beagle.settings import Settings
@@ -49,20 +50,23 @@ class Guard:
         self._token = settings.token.encode()
         self._origins = frozenset(split(settings.origins))
         self._is_known = known_hosts(settings)
+        self._room = Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         headers, sends = Headers(scope=scope), _hardened(send)
-        try:
-            self._check(scope["method"], scope["path"], headers)
-            receive = await self._read(scope, headers, receive)
-        except Declined as no:
-            await declined(scope["path"], no.status, str(no))(scope, receive, sends)
-            return
-        except ConnectionError:
-            return
-        await self._answered(scope, receive, sends)
+        with self._room.share() as share:
+            try:
+                self._check(scope["method"], scope["path"], headers)
+                receive = await self._read(scope, headers, receive, share)
+            except Declined as no:
+                share.release()
+                await declined(scope["path"], no.status, str(no))(scope, receive, sends)
+                return
+            except ConnectionError:
+                return
+            await self._answered(scope, receive, sends)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -112,14 +116,14 @@ class Guard:
         # Of the same time for a wrong first letter as for a wrong last one.
         return hmac.compare_digest(given.strip().encode(), self._token) and scheme.lower() == "bearer"
 
-    async def _read(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive, share: Share) -> Receive:
         """The same call, its body already here."""
         most = LARGEST_UPLOAD if scope["path"] == UPLOAD else LARGEST_BODY
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)
         try:
-            body = await asyncio.wait_for(_whole(receive, most), self.body_within)
+            body = await asyncio.wait_for(_whole(receive, most, share), self.body_within)
         except TimeoutError:
             sentence = f"the body did not arrive within {self.body_within:g} s"
             raise Declined(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
@@ -193,7 +197,7 @@ def _check_form(body: bytes) -> None:
         raise Declined(HTTPStatus.BAD_REQUEST, "the form has no end: its last boundary is missing")
 
 
-async def _whole(receive: Receive, most: int) -> bytes:
+async def _whole(receive: Receive, most: int, share: Share) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
@@ -202,6 +206,9 @@ async def _whole(receive: Receive, most: int) -> bytes:
         body += message.get("body", b"")
         if len(body) > most:
             raise _too_large(most)
+        if not share.grow(len(body)):
+            sentence = "too much is being sent to this gateway at once; send it again in a while"
+            raise Declined(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
         if not message.get("more_body", False):
             return bytes(body)
 
