@@ -129,7 +129,7 @@ class Guard:
             raise Declined(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
         if scope["method"] == "POST" and scope["path"] == UPLOAD:
             _check_form(body)
-        elif body and scope["method"] not in SAFE and not _is_of_experiments(scope["method"], scope["path"]):
+        elif body and _is_json(scope["method"], scope["path"]):
             # A long one takes a while, in which nobody else would be answered.
             await run_in_threadpool(check_json, body) if len(body) > _LONG else check_json(body)
         given = False
@@ -174,6 +174,11 @@ def _is_address(name: str) -> bool:
 def _is_of_experiments(method: str, path: str) -> bool:
     """Whether experiments call it, each with a token of its own that the call itself asks for, and in many forms."""
     return method == "POST" and _METRICS.fullmatch(path) is not None
+
+
+def _is_json(method: str, path: str) -> bool:
+    """Whether a body there is read as JSON; with another method the call is none."""
+    return method in {"DELETE", "POST", "PUT"} and path != UPLOAD and not _is_of_experiments(method, path)
 
 
 def _check_content(path: str, headers: Headers) -> None:
