@@ -186,8 +186,8 @@ wherever a danger could stand, and a field that is not known is refused anyway.
 * `permit_folders` are folders of the machine that may be bound; see below.
 * `trusted: yes` refuses nothing: for a deployment whose users could do all of it anyway.
 
-The gateway refuses, so these are settings of gateways where the actors run apart. They hold for what is handed in from
-then on: what was accepted before runs on.
+The gateway refuses what is handed in, and the launcher asks once more before it makes containers: apart, both have
+these settings, and the stricter of the two decides. What runs by then goes on.
 """
 
 

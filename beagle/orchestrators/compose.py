@@ -93,6 +93,7 @@ class ComposeOrchestrator(ContainerOrchestrator):
 
     def _claimed(self, workload: Workload, halt: Halt) -> float | None:
         """When it was started; None when someone else has claimed it."""
+        self.must_be_permitted(workload)
         maker, after = Maker.new(), 0.0
         try:
             own = self._claims.make(workload, maker)

@@ -58,6 +58,7 @@ class DockerOrchestrator(ContainerOrchestrator):
 
     def _try(self, workload: Workload, maker: Maker) -> float | None:
         """When it was started; None when it is someone else's."""
+        self.must_be_permitted(workload)
         common = labels.of_workload(self.system, workload)
         borne = {labels.MAKER: maker.mark, labels.SERVICES: str(len(workload.services))}
         try:

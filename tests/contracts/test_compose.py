@@ -74,10 +74,9 @@ class Desk:
         self.system = f"test-{new_id()[:12]}"
         self.opened = []
 
-    def open(self, network="none", **settings):
-        made = Composed(
-            self.folder, url=self.dockerd.url, settings=Settings(network=network, **settings), system=self.system
-        )
+    def open(self, network="none", trusted="yes", **settings):
+        chosen = Settings(network=network, trusted=trusted, **settings)
+        made = Composed(self.folder, url=self.dockerd.url, settings=chosen, system=self.system)
         made.kind_of_compose, seen = self.kind, Seen()
         made.watch(seen)
         self.opened.append(made)
@@ -237,7 +236,8 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from beagle.settings import Settings
 from tests.contracts.test_compose import Composed
-orchestrator = Composed(Path(sys.argv[2]), url=sys.argv[3], settings=Settings(network="none"), system=sys.argv[4])
+settings = Settings(network="none", trusted="yes")
+orchestrator = Composed(Path(sys.argv[2]), url=sys.argv[3], settings=settings, system=sys.argv[4])
 orchestrator.watch(lambda _: None)
 orchestrator.start(pickle.load(sys.stdin.buffer))
 """
@@ -343,3 +343,11 @@ def test_the_doctor_is_told_which_compose_there_is(desk):
     astray, _ = desk.open(network="no-such-network")
     (problem,) = astray.check(read_template("services: {a: {image: i}}", "t.yml", "/"))
     assert 'Docker has no network "no-such-network"' in problem
+
+
+def test_what_may_not_be_is_not_started_whatever_the_gateway_let_in(desk):
+    orchestrator, _ = desk.open(trusted="no")
+    job = desk.job("services: {train: {image: IMAGE, command: [sleep, '60'], privileged: true}}")
+    with pytest.raises(LaunchFailed, match=r"services\.train\.privileged: .*the setting permit"):
+        orchestrator.start(job)
+    assert desk.containers(job) == []

@@ -164,7 +164,8 @@ from tests.contracts.worlds import BoxedOrchestrator
 from tests.contracts.workloads import program, workload
 from beagle.settings import Settings
 folder, url, system, experiment, script = sys.argv[1:]
-made = BoxedOrchestrator(Path(folder) / "state", url=url, settings=Settings(network="none"), system=system)
+settings = Settings(network="none", trusted="yes")
+made = BoxedOrchestrator(Path(folder) / "state", url=url, settings=settings, system=system)
 made.bound = Path(folder)
 made.watch(lambda observed: None)
 made.start(workload(program(script), experiment=experiment))
@@ -259,3 +260,12 @@ def test_an_ending_is_pushed_at_once(orchestrator, seen):
     orchestrator.start(job)
     ended = seen.wait(job.name, Ended)
     assert time.time() - ended.ended_at < 1.0
+
+
+def test_what_may_not_be_is_not_started_whatever_the_gateway_let_in(dockerd, world, orchestrator):
+    job = boxed(workload(program("wait 60")), "beagle-test/busybox", world.folder, privileged=True)
+    orchestrator.settings = replace(orchestrator.settings, trusted="no")
+    with pytest.raises(LaunchFailed, match=r"services\.train\.privileged: .*the setting permit"):
+        DockerOrchestrator.start(orchestrator, job)
+    with dockerd.client() as client:
+        assert client.containers.list(all=True, filters={"name": job.name}) == []

@@ -25,7 +25,9 @@ def own(tmp_path):
 def opened(own, tmp_path):
     own.busybox()
     made, seen = (
-        BoxedOrchestrator(tmp_path / "state", url=own.url, settings=Settings(network="none"), system="s"),
+        BoxedOrchestrator(
+            tmp_path / "state", url=own.url, settings=Settings(network="none", trusted="yes"), system="s"
+        ),
         Seen(),
     )
     made.bound = tmp_path

@@ -11,7 +11,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from beagle.errors import InvalidInput, NotFound, Refused, Unavailable
+from beagle.errors import InvalidInput, LaunchFailed, NotFound, Refused, Unavailable
+from beagle.orchestrators import permits
 from beagle.orchestrators.containers import labels, makers, marks, network
 from beagle.orchestrators.containers.engine import Answered, Engine, Facts
 from beagle.orchestrators.containers.garbage import Garbage
@@ -88,6 +89,12 @@ class ContainerOrchestrator(ABC):
             return self.launch(workload)
         except Answered as error:
             raise Unavailable(f"{workload.name} could not be started: {error}") from error
+
+    def must_be_permitted(self, workload: Workload) -> None:
+        """Asked where containers are about to be made: a gateway may have other settings, or have had them."""
+        template = Template(filename="its template", folder="/", services=workload.services, document=workload.document)
+        if problems := permits.refused(template, self.settings):
+            raise LaunchFailed(f"{workload.name} may not be started: {'; '.join(problems)}")
 
     def stop(self, name: str) -> None:
         attempt_of(name)
