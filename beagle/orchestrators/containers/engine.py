@@ -216,6 +216,8 @@ class Engine:
             return f"Docker at {self.url} did not answer in {self._timeout:g} s: see what its log says"
         if "No such file" in text or "refused" in text:
             return f"Docker at {self.url} is not there: start it; {where}"
+        if "reset by peer" in text or "closed connection" in text:
+            return f"Docker at {self.url} went away while it was asked: see whether it is up again; {where}"
         return f"Docker at {self.url} cannot be asked: {text}; {where}"
 
 
