@@ -38,7 +38,7 @@ def test_what_dies_with_its_engine_is_lost_and_is_not_run_again(own, opened):
     orchestrator.start(job)
     seen.wait(job.name, Line, "up")
     own.kill_daemon()
-    with pytest.raises(Unavailable, match="is not there: start it|went away while it was asked"):
+    with pytest.raises(Unavailable, match=r"is not there: start it|went away while it was asked"):
         orchestrator.list()
     own.start_daemon()
     assert seen.ended(job.name).lost
