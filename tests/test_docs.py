@@ -77,4 +77,6 @@ def test_the_page_for_operators_names_flags_and_variables_that_there_are():
     known = {setting.flag for setting in TABLE.values()} | {"--detach", "--build", "--scale", "--all", "--yes"}
     assert set(re.findall(r"(--[a-z][a-z-]*)", page)) <= known
     variables = {setting.variable for setting in TABLE.values()}
+    # What the composition alone must be told.
+    variables |= set(re.findall(r"^(\w+)=", (DOCS.parent / "config/compose.env").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bBEAGLE_[A-Z_]+", page)) <= variables
