@@ -37,7 +37,7 @@ def make_app(ask: Ask, settings: Settings, live: Live) -> ASGIApp:
     app.state.ask = ask
     for router in (*ROUTERS, *live_routers(ask, settings, live)):
         app.include_router(router, prefix=API)
-    openapi.install(app)
+    openapi.install(app, asks_for_token=bool(settings.token))
     guarded = Guard(app, settings)
     # Outermost, so that a page of a known origin may read refusals too; a preflight needs no token.
     return CORSMiddleware(

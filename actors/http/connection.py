@@ -17,11 +17,14 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from actors.http.errors import described
+from actors.http.peers import is_stranger
 
 # Seconds for the head of a call, or for the rest of a body that nobody reads.
 HEAD_WITHIN = 10.0
 # Of a body that was declined: many a client reads why only after it has sent all of it.
 LARGEST_REST = 4 << 20
+# In the state of each call: whether another user of this machine makes it.
+STRANGER = "stranger"
 _MOST = 1000
 _FEWEST = 16
 
@@ -52,6 +55,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = _Flow(transport, self.conn)
+        self.app_state = {**self.app_state, STRANGER: is_stranger(self.server, self.client)}
         if len(self.connections) > most_connections():
             self._end(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "too many connections are open here; close some")
         else:

@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from actors.http.connection import STRANGER
 from actors.http.errors import UPLOAD, Declined, declined, surprised
 from actors.http.json_bodies import check_json
 from actors.http.room import Room, Share
@@ -58,6 +59,7 @@ class Guard:
         headers, sends = Headers(scope=scope), _hardened(send)
         with self._room.share() as share:
             try:
+                self._check_user(scope)
                 self._check(scope["method"], scope["path"], headers)
                 receive = await self._read(scope, headers, receive, share)
             except Declined as no:
@@ -96,6 +98,13 @@ class Guard:
             raise Declined(HTTPStatus.UNAUTHORIZED, "this gateway asks for a token: Authorization: Bearer <token>")
         if method not in SAFE and not _is_of_experiments(method, path):
             _check_content(path, headers)
+
+    def _check_user(self, scope: Scope) -> None:
+        if not self._token and scope.get("state", {}).get(STRANGER):
+            raise Declined(
+                HTTPStatus.FORBIDDEN,
+                "without a token this gateway takes calls only of the user that runs it; set BEAGLE_TOKEN for others",
+            )
 
     def _check_origin(self, host: str, headers: Headers) -> None:
         """Browsers send it with every call that changes something: a strange page may not make its visitors do that."""

@@ -25,6 +25,7 @@ _TAKEN = (
     (HTTPStatus.CONFLICT, "It does not fit the state of what it is for."),
     (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is of another kind than is read here."),
+    (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too long."),
     (HTTPStatus.SERVICE_UNAVAILABLE, "It cannot be done now; nothing was done, and it may be tried again."),
 )
 # What any call may fail with.
@@ -42,7 +43,7 @@ COMMAND: dict[str, Any] = {
 _SCRIPTS = "/docs/files"
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, *, asks_for_token: bool) -> None:
     described: dict[str, Answer] = {}
     # Its scripts come with a package, and not from a server elsewhere: it works without internet too.
     app.mount(_SCRIPTS, StaticFiles(packages=[("fastapi_offline", "static")]))
@@ -61,6 +62,9 @@ def install(app: FastAPI) -> None:
     def describe() -> Response:
         if not described:
             described["all"] = _described(app)
+            if asks_for_token:
+                described["all"]["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+                described["all"]["security"] = [{"token": []}]
         return JSONResponse(described["all"])
 
 
