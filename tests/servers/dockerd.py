@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -78,6 +79,10 @@ class Dockerd:
     def python(self) -> str:
         """The name of an image that has the Python of this process and `beagle`, and busybox too."""
         return self._image("python", images.python)
+
+    def actors(self) -> str:
+        """The name of an image with the command `beagle`, for a user without rights: in place of the `Dockerfile`'s."""
+        return self._image("actors", images.actors, f"USER {images.NOBODY}")
 
     def sweep(self, labels: dict[str, str]) -> None:
         """Remove all that bears these labels, running or not."""
@@ -162,15 +167,18 @@ class Dockerd:
             assert time.monotonic() < deadline, f"{otherwise} in {PATIENCE:g} s: {self.process().told()}"
             time.sleep(0.05)
 
-    def _image(self, name: str, layers: Callable[[], Iterator[bytes]]) -> str:
+    def _image(self, name: str, layers: Callable[[], Iterator[bytes]], *changes: str) -> str:
         """Made by whoever asks first; the others wait for that."""
         tag = f"beagle-test/{name}:latest"
-        shared(Path(self.folder), f"image-{name}", lambda _: {"status": self._import(layers, f"beagle-test/{name}")})
+        imported = partial(self._import, layers, f"beagle-test/{name}", [*changes])
+        shared(Path(self.folder), f"image-{name}", lambda _: {"status": imported()})
         return tag
 
-    def _import(self, layers: Callable[[], Iterator[bytes]], repository: str) -> str:
+    def _import(self, layers: Callable[[], Iterator[bytes]], repository: str, changes: list[str]) -> str:
         with self.client(timeout=120) as client:
-            said: str = client.api.import_image_from_data(layers(), repository=repository, tag="latest")
+            said: str = client.api.import_image_from_data(
+                layers(), repository=repository, tag="latest", changes=changes
+            )
         status = [json.loads(line) for line in said.splitlines()]
         assert not any("error" in each for each in status), said
         return str(status[-1].get("status"))

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import compileall
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.servers.keeper import need
 
 ROOT = Path(__file__).parents[2]
 BUSYBOX = "/bin/busybox"
 FOLDERS = ("bin", "dev", "etc", "home", "proc", "root", "sys", "tmp", "usr", "usr/bin", "var")
+NOBODY = 65534
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
     "etc/group": "root:x:0:\n",
 }
-UNUSED = re.compile(
-    r"(^|/)(__pycache__|test|tests|idlelib|tkinter|turtledemo|ensurepip|lib2to3|site-packages|config-.*)$"
-)
+UNUSED = re.compile(r"(^|/)(test|tests|idlelib|tkinter|turtledemo|ensurepip|lib2to3|site-packages|config-.*)$")
 
 
 def busybox() -> Iterator[bytes]:
@@ -34,6 +38,11 @@ def busybox() -> Iterator[bytes]:
 def python() -> Iterator[bytes]:
     """The interpreter is `python` and `python3` there, and its paths are those of this machine."""
     yield _archive(_add_busybox, _add_python)
+
+
+def actors() -> Iterator[bytes]:
+    """All that the actors need, as the image of the `Dockerfile` has it, with the command `beagle`."""
+    yield _archive(_add_busybox, _add_python, _add_actors)
 
 
 def _archive(*fill: Callable[[tarfile.TarFile], None]) -> bytes:
@@ -55,9 +64,7 @@ def _add_busybox(archive: tarfile.TarFile) -> None:
         if name != "busybox":
             _link(archive, f"bin/{name}", "busybox")
     for name, text in ACCOUNTS.items():
-        entry = tarfile.TarInfo(name)
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text.encode()))
+        _write(archive, name, text)
 
 
 def _add_python(archive: tarfile.TarFile) -> None:
@@ -74,7 +81,44 @@ def _add_python(archive: tarfile.TarFile) -> None:
         _link(archive, f"bin/{name}", str(program))
     site = library / "site-packages"
     _tree(archive, Path(pika.__file__).parent, f"{site}/pika")
-    _tree(archive, ROOT / "beagle", f"{site}/beagle")
+    _own(archive, "beagle", str(site))
+
+
+def _add_actors(archive: tarfile.TarFile) -> None:
+    site = f"{sysconfig.get_path('stdlib')}/site-packages"
+    for each in ("bus", "actors", "config"):
+        _own(archive, each, site)
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements-run.lock").read_text(), re.MULTILINE)
+    compiled = []
+    for name in {"beagleml", *locked} - {"pika"}:
+        with suppress(PackageNotFoundError):  # some are for other systems
+            for file in distribution(name).files or []:
+                path = Path(str(file.locate()))
+                if ".." not in file.parts and path.suffix != ".pth" and path.is_file():
+                    archive.add(path, f"{site}/{file}")
+                    compiled += [path] * (path.suffix == ".so")
+    there = set(archive.getnames())
+    for library in _libraries(compiled):
+        if library.lstrip("/") not in there:
+            archive.add(os.path.realpath(library), library)
+    _write(archive, "usr/bin/beagle", "#!/bin/python\nfrom actors.cli.app import main\nmain()\n", 0o755)
+    state = tarfile.TarInfo("var/lib/beagle")
+    state.type, state.mode, state.uid = tarfile.DIRTYPE, 0o700, NOBODY
+    archive.addfile(state)
+
+
+def _write(archive: tarfile.TarFile, name: str, text: str, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(text), mode
+    archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+def _own(archive: tarfile.TarFile, name: str, site: str) -> None:
+    """A package of this checkout, compiled: a container would do that again each time."""
+    with TemporaryDirectory() as folder:
+        copied = shutil.copytree(ROOT / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(copied, ddir=f"{site}/{name}", quiet=1)
+        archive.add(copied, f"{site}/{name}")
 
 
 def _tree(archive: tarfile.TarFile, folder: Path, place: str) -> None:
@@ -83,7 +127,7 @@ def _tree(archive: tarfile.TarFile, folder: Path, place: str) -> None:
 
 def _kept(root: str, entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     below = entry.name.removeprefix(root)
-    return None if UNUSED.search(below) or below.endswith((".a", ".pyc")) else entry
+    return None if UNUSED.search(below) or below.endswith(".a") else entry
 
 
 def _libraries(programs: list[Path]) -> list[str]:
