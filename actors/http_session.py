@@ -16,7 +16,6 @@ from beagle.settings import Settings
 CONNECT_WITHIN = 5.0
 # Beyond what the gateway itself waits for whoever it asks: its own sentence about that is the better one.
 ANSWER_AFTER = 5.0
-_UNAUTHORISED = (401, 403)
 
 
 class HttpSession:
@@ -68,7 +67,9 @@ class HttpSession:
         said: object = None
         with suppress(ValueError):
             said = answer.json()
-        if answer.status_code in _UNAUTHORISED:
+        if answer.status_code == requests.codes.forbidden and isinstance(said, dict) and _is_failure(said):
+            raise InvalidInput([f"{self._place} refuses this command: {said['error']['message']}"])
+        if answer.status_code in {requests.codes.unauthorized, requests.codes.forbidden}:
             how = "is not the one that it asks for" if self._token else "is missing"
             raise InvalidInput([f"{self._place} refuses this command: the token {how}; give it in BEAGLE_TOKEN"])
         if isinstance(said, dict) and (answer.ok or _is_failure(said)):

@@ -102,7 +102,8 @@ class Events:
             log.warning("an event was not understood: %s", error)
             return
         if isinstance(message, ExperimentChanged | ProjectChanged):
-            text = f"id: {message.id}\nevent: {message.type}\ndata: {body.decode()}\n\n"
+            # Written anew: what others wrote on several lines would look like further events.
+            text = f"id: {message.id}\nevent: {message.type}\ndata: {message.model_dump_json()}\n\n"
             for listener in self._listeners:
                 if listener.wants(message):
                     listener.hear(text)

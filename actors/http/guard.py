@@ -236,6 +236,7 @@ def _hardened(send: Send) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers["X-Content-Type-Options"] = "nosniff"
+            headers["X-Frame-Options"] = "DENY"
             headers.setdefault("Cache-Control", "no-store")
         await send(message)
 

@@ -147,3 +147,12 @@ def test_a_strange_page_may_not_listen_without_the_token(serve):
     client.headers = {"Authorization": "Bearer s3cret"}
     with Stream(client):
         pass
+
+
+def test_what_others_wrote_on_several_lines_is_one_event(client, live):
+    event = ProjectChanged(project="b" * 24, event="paused", reason="x")
+    body = event.model_dump_json(indent=1).replace("\n", "\n\n")
+    with Stream(client) as stream:
+        client.session._world.bus.publish_raw("beagle.events", f"project.paused.{'b' * 24}", body.encode())
+        said = stream.next()
+    assert (said.name, said.data) == ("ProjectChanged", event.model_dump(mode="json"))

@@ -115,6 +115,7 @@ def test_what_is_not_there_is_a_sentence_too(client):
 def test_no_answer_says_what_serves_it_and_none_is_guessed_at(client):
     headers = client("POST", "commands", json=SYSTEM).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
     assert "Server" not in headers
 
 

@@ -9,6 +9,10 @@ import pytest
 
 from actors.http import connection
 from actors.http.peers import is_stranger, owner
+from actors.http_session import HttpSession
+from beagle.commands import ShowSystem
+from beagle.errors import InvalidInput
+from beagle.settings import Settings
 
 ADDRESSES = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 
@@ -46,3 +50,11 @@ def test_with_a_token_it_is_the_token_that_counts(serve, monkeypatch):
     client = serve(token="secret")
     assert client("GET", "heartbeat").status_code == 401
     assert client("GET", "heartbeat", headers={"Authorization": "Bearer secret"}).status_code == 200
+
+
+def test_the_command_line_says_so_too(serve, monkeypatch):
+    monkeypatch.setattr(connection, "is_stranger", lambda *_: True)
+    session = HttpSession(Settings(server=serve().url))
+    with pytest.raises(InvalidInput, match="refuses this command: without a token this gateway takes calls only"):
+        session.ask(ShowSystem())
+    session.close()
