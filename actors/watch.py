@@ -174,6 +174,9 @@ class ExperimentMonitor(LookingAhead):
             raise
         if experiment.launched_at is None:
             self._account = None  # read, and judged, again when its launch is stored
+            if self._runs() and any(report.completed for report in message.reports):
+                # The store keeps numbers, and not this word: the message must come again.
+                raise Unavailable(f"{self._name} said that it is completed, and its launch is not stored yet")
         if not all(new) and not self._links.membership.alone:
             account.doubt()
         if self._runs():

@@ -106,6 +106,17 @@ def test_it_may_say_that_it_is_completed(bench, body, key):
     assert bench.experiment().reason == "it said so itself"
 
 
+@pytest.mark.parametrize("key", [metric_key(ID, 2), topic(ID)])
+def test_and_does_so_at_its_launch_when_it_said_it_before_that_was_told(bench, key):
+    bench.advance(Paused("paused"))
+    bench.advance(Claimed(0, "here"))
+    say(bench, "<EXPERIMENT_COMPLETED>", key)
+    eventually(lambda: bench.store.metrics(ID, 2).records)
+    bench.advance(Launched("here", time.time()))
+    bench.launched(2)
+    bench.wait(State.COMPLETED)
+
+
 @pytest.mark.parametrize("key", [KEY, topic(ID)])
 def test_a_metric_that_reaches_the_limit_ends_the_experiment(bench, key):
     say(bench, "accuracy=0.95", key)
