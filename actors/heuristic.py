@@ -136,16 +136,17 @@ class HeuristicActor(BusActor):
         store = self.world.store
         found = [experiment for identity in ended if (experiment := store.get(Experiment, identity)) is not None]
         found.sort(key=lambda e: (e.ended_at or 0.0, e.id))
-        while news := [experiment for experiment in found if self._is_new(search, experiment)]:
-            observations = [self._observation(search.observed + n, e) for n, e in enumerate(news)]
-            added = store.add(observations, lazy=True)
-            if store.get(Project, project.id) is None:
-                removal.observations(store, project.id)
-            if not all(added):
-                self._catch_up(project, search)
-                continue
-            for observation in observations:
-                self._take_in(search, observation)
+        # One by one: of several at once the first may be refused and the next, known by then, be logged twice.
+        for experiment in found:
+            while self._is_new(search, experiment):
+                observation = self._observation(search.observed, experiment)
+                added = store.add([observation], lazy=True)
+                if store.get(Project, project.id) is None:
+                    removal.observations(store, project.id)
+                if all(added):
+                    self._take_in(search, observation)
+                else:
+                    self._catch_up(project, search)
 
     def _catch_up(self, project: Project, search: _Search) -> None:
         """What another has logged meanwhile."""

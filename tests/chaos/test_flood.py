@@ -110,9 +110,11 @@ def test_without_the_check_for_repeats_more_are_stored_than_were_sent(opened):
 def test_the_same_holds_over_a_broker_and_a_store_apart(rabbitmq, hosts, database):
     main, metrics = (rabbitmq.url(host) for host in hosts)
     system = Flooded(MongoStore(database), RabbitBus(main, bindings=bindings("here"), metrics_url=metrics))
-    told = flood.sent(system.ids, COUNT // 10)
-    system.pour(told)
-    for queue in METRIC_QUEUES:
-        rabbitmq.until(f"/queues/{hosts[1]}/{queue}", lambda found: found.get("messages") == 0)
-    assert flood.stored(system.store, system.ids) == Counter(told)
-    system.close()
+    try:
+        told = flood.sent(system.ids, COUNT // 10)
+        system.pour(told)
+        for queue in METRIC_QUEUES:
+            rabbitmq.until(f"/queues/{hosts[1]}/{queue}", lambda found: found.get("messages") == 0, 120)
+        assert flood.stored(system.store, system.ids) == Counter(told)
+    finally:
+        system.close()

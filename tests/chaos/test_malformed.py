@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from actors import main
+from actors import live, main
 from actors.gateway import Gateway
 from actors.heuristic import HeuristicActor
 from actors.launcher import Launcher
@@ -41,7 +41,8 @@ KEYS = {
 
 
 def test_there_is_a_key_for_each_queue():
-    assert set(KEYS) == set(bindings("local"))
+    # Whoever serves events over HTTP acknowledges each before it is looked at; tests/http has forged ones.
+    assert set(KEYS) == set(bindings("local")) - {live.QUEUE}
     for queue, (exchange, key) in KEYS.items():
         binding = bindings("local")[queue]
         assert exchange == binding.exchange
