@@ -24,7 +24,7 @@ def run(folder: str, command: list[str], count: int, variables: dict[str, str]) 
             while b"accuracy=0.99\n" not in written.read():
                 inotify.read()
             process.send_signal(signal.SIGTERM)
-            killed += process.wait() == 0
+            killed += process.wait() == -signal.SIGTERM
     return {"killed": killed}
 
 

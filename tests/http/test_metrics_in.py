@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beagle import deployment
+from beagle.commands import SetLimit
 from tests.http.client import Client
 from tests.journeys.beagle_run import Run, eventually, search, shell
 
@@ -103,7 +104,9 @@ def test_a_name_that_is_none_is_told(client, run, headers, sentence):
 
 
 def test_what_waits_in_the_queue_has_no_metrics_yet(client, run):
-    run.submit(search(shell("sleep 60"), count=9, name="more"))
+    # The one that runs has the only place: what is queued stays there.
+    run.session.ask(SetLimit(limit=1))
+    run.submit(search(shell("sleep 60"), name="more"))
     waiting = eventually(lambda: next((view for view in run.experiments("more") if view["state"] == "queue"), None))
     answer = client("POST", f"experiments/{waiting['id']}/attempts/1/metrics", data="cost=1")
     assert (answer.status_code, answer.json()["error"]["kind"]) == (409, "refused")
