@@ -223,7 +223,7 @@ class Orchestrator(Protocol):
         """One sentence for each further reason why this one cannot run it, here."""
 
     def watch(self, listener: Callable[[Sequence[Observed]], None]) -> None:
-        """Push what happens to `listener`, in the orchestrator's own thread, in order per workload.
+        """Push what happens to `listener`, in threads of the orchestrator's own, in order per workload.
 
         What was read in one go is pushed in one call, all of one workload. Called once, before any start. A listener
         that blocks delays reading, and loses nothing.

@@ -20,7 +20,7 @@ _WORDS = {"true": True, "false": False}
 
 
 @router.get("/heartbeat", responses={200: {"model": Beat}})
-def beat() -> Response:
+async def beat() -> Response:  # in the loop itself: questions that wait may hold all threads of the pool
     """It serves."""
     return JSONResponse({"status": "ok"})
 

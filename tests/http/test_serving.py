@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from actors.http.app import make_app
+from actors.http.server import HttpServer, bound
+from beagle.settings import Settings
 from tests.journeys.cli_desk import Desk, Run, eventually
+
+# Of the framework's pool.
+THREADS = 40
 
 
 @pytest.fixture
@@ -69,3 +77,24 @@ def test_a_connection_that_is_kept_is_answered_at_once(client):
         took = [kept.get(f"{client.url}/api/v1/heartbeat", timeout=20).elapsed.total_seconds() for _ in range(20)]
     # What is held back until the last piece is acknowledged comes after 0.04 s, on the quickest machine too.
     assert min(took[1:]) < 0.03
+
+
+def test_the_heartbeat_is_answered_while_questions_hold_all_threads(client):
+    go, asked = threading.Event(), threading.Semaphore(0)
+
+    def ask(_):
+        asked.release()
+        go.wait(60)
+        return {}
+
+    server = HttpServer(make_app(ask, Settings(port="0"), client.live), bound(Settings(port="0")), lambda: None)
+    try:
+        with ThreadPoolExecutor(THREADS + 4) as pool:
+            for _ in range(THREADS + 4):
+                pool.submit(requests.get, f"{server.url}/api/v1/systems/system", timeout=60)
+            for _ in range(THREADS):
+                assert asked.acquire(timeout=30)
+            assert requests.get(f"{server.url}/api/v1/heartbeat", timeout=30).json() == {"status": "ok"}
+            go.set()
+    finally:
+        server.close(5)
