@@ -166,7 +166,7 @@ def test_without_a_main_service_it_ends_when_all_have_ended(desk):
 
 def test_experiments_join_the_network_of_the_settings_and_one_alone_has_no_other(desk):
     with desk.dockerd.client() as client:
-        name = f"beagleml-{new_id()}"
+        name = f"experiments-{new_id()}"  # and not `beagleml`, which others at this daemon would join
         client.api.create_network(name, labels={labels.SYSTEM: desk.system})
     orchestrator, seen = desk.open(network=name)
     alone = desk.job("services: {train: {image: IMAGE, command: sleep 60, init: true}}")
