@@ -57,4 +57,4 @@ def test_nothing_is_left_when_what_it_was_for_has_ended(tmp_path):
     eventually(lambda: not own.process().is_alive() and not Path(own.folder).exists())
     assert not [*Path("/sys/fs/cgroup").glob(f"*/{Path(own.folder).name}")]
     # The kernel takes a namespace apart when it has the time.
-    eventually(lambda: own.network not in subprocess.run(["ip", "address"], capture_output=True, text=True).stdout)
+    eventually(lambda: own.network.encode() not in subprocess.check_output(["ip", "address"]))
