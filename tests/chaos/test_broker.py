@@ -133,7 +133,7 @@ def test_what_a_killed_broker_confirmed_is_not_lost_and_what_was_acknowledged_do
         node.start()
     ledger.grows_by(200)
     ledger.end()
-    settled_long_before = 3.0
+    settled_long_before = 1.0
     for times in ledger.came.values():
         for first, again in itertools.pairwise(times):
             assert any(first - 0.1 < kill < again and kill - first < settled_long_before for kill in kills), (
